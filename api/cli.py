@@ -1,0 +1,351 @@
+"""The command line. Commands only translate; what is heavy is imported where it is used."""
+
+import json
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+
+from rag.errors import DatelineError, InputError
+
+if TYPE_CHECKING:
+    from api.schemas import CitationIn
+    from rag.engine import Dateline
+    from rag.settings import Settings
+
+EXIT_USER_ERROR = 1
+EXIT_NO_ANSWER = 3
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="dateline",
+    help="Ask news articles; get the exact words that answer, with citations you can check.",
+    epilog="Start with: dateline ingest my-articles/   then: dateline ask 'Who visited Tehran?'",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete stored articles.")
+app.add_typer(articles_app, name="articles")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="DATELINE_DATA_DIR",
+        show_default="the platform's user data folder",
+        help="Folder of the collection.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+def main() -> None:
+    """Run the command line; a DatelineError is one line on stderr and exit code 1."""
+    logging.getLogger("dateline").addHandler(_StderrHandler())
+    logging.getLogger("dateline").setLevel(logging.INFO)
+    try:
+        app()
+    except DatelineError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # The reader of our output has gone (as `head` does): nothing is left to say.
+        sys.stderr.close()
+        raise SystemExit(EXIT_USER_ERROR) from None
+
+
+class _StderrHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"dateline: {record.getMessage()}", file=sys.stderr)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"dateline: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(EXIT_USER_ERROR)
+
+
+def _print_json(document: str) -> None:
+    sys.stdout.write(document + "\n")
+
+
+def _settings(data_dir: Path | None) -> "Settings":
+    from pydantic import ValidationError
+
+    from rag.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"DATELINE_{'_'.join(str(part) for part in first['loc'])}".upper()
+        raise InputError(f"{name}={first['input']!r}: {first['msg']}") from error
+    return settings if data_dir is None else settings.model_copy(update={"data_dir": data_dir})
+
+
+def _open(data_dir: Path | None, create: bool = False) -> "Dateline":
+    from rag.engine import Dateline
+
+    return Dateline.open(_settings(data_dir), create=create)
+
+
+@app.command(epilog="Example: dateline ingest news/ 'more/*.html' wire.jsonl")
+def ingest(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Files (.txt .md .html .jsonl .csv), folders, globs, or '-' for JSON lines.",
+        ),
+    ],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add articles to the collection. Doing so twice changes nothing."""
+    from api.progress import ingest_with_progress
+    from api.schemas import IngestOut
+
+    engine = _open(data_dir, create=True)
+    fates, interrupted = ingest_with_progress(engine, paths)
+    result = IngestOut.of(fates)
+    if as_json:
+        _print_json(result.model_dump_json(indent=2))
+    else:
+        articles, passages = engine.counts()
+        print(
+            f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged, "
+            f"{result.skipped} skipped; the collection holds {articles} articles "
+            f"({passages} passages)"
+        )
+    for fate in fates:
+        if fate.status == "skipped":
+            print(f"dateline: skipped {fate.where}: {fate.reason}", file=sys.stderr)
+    if interrupted:
+        print(
+            "dateline: interrupted; what is counted here is kept, the same command goes on",
+            file=sys.stderr,
+        )
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if result.skipped:
+        raise typer.Exit(EXIT_USER_ERROR)
+
+
+@app.command(epilog="Example: dateline ask 'Who mediated the talks?' --since 2024-03-01")
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, show_default="10", help="Passages to read."),
+    ] = None,
+    as_of: Annotated[Day, typer.Option(help="Only what was known on this day.")] = None,
+    since: Annotated[Day, typer.Option(help="Only what was published from this day on.")] = None,
+    until: Annotated[Day, typer.Option(help="Only what was published up to this day.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this outlet; may be given again.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the passages that were read.")
+    ] = False,
+) -> None:
+    """Answer a question with the exact words of an article, or say that none answers it."""
+    from api.schemas import AskResponse
+    from api.terminal import print_explanation, print_reply
+
+    reply = _open(data_dir).ask(
+        question,
+        top_k=top_k,
+        as_of=as_of.date() if as_of else None,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        sources=source or [],
+    )
+    if as_json:
+        _print_json(AskResponse.of(reply).model_dump_json(indent=2))
+    else:
+        print_reply(reply)
+    if explain:
+        print_explanation(reply, Console(stderr=as_json, highlight=False))
+    if not reply.answered:
+        raise typer.Exit(EXIT_NO_ANSWER)
+
+
+@app.command(epilog="Example: dateline search 'water treaty' --limit 5")
+def search(
+    query: Annotated[str, typer.Argument(help="Words or a question.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Passages to show.")] = 10,
+) -> None:
+    """Show the passages that fit a query best, without reading them."""
+    from api.schemas import HitOut, SearchResponse
+    from api.terminal import print_hits
+
+    hits = _open(data_dir).search(query, limit)
+    if as_json:
+        response = SearchResponse(query=query, hits=[HitOut.of(hit) for hit in hits])
+        _print_json(response.model_dump_json(indent=2))
+    else:
+        print_hits(hits, Console(highlight=False))
+
+
+@articles_app.command("list")
+def list_articles(
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, help="Articles to show.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Articles to pass over.")] = 0,
+) -> None:
+    """List articles, newest first."""
+    from api.schemas import ArticleOut, ArticlesOut
+    from api.terminal import print_articles
+
+    engine = _open(data_dir)
+    total, _ = engine.counts()
+    found = engine.articles(limit, offset)
+    if as_json:
+        listing = ArticlesOut(total=total, articles=[ArticleOut.of(article) for article in found])
+        _print_json(listing.model_dump_json(indent=2))
+    else:
+        print_articles(found, total, Console(highlight=False))
+
+
+@articles_app.command("show")
+def show_article(
+    article_id: Annotated[str, typer.Argument(metavar="ID")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one article as it is stored, and what cleaning removed."""
+    from api.schemas import FullArticleOut
+    from api.terminal import print_article
+
+    article = _open(data_dir).article(article_id)
+    if as_json:
+        _print_json(FullArticleOut.of(article).model_dump_json(indent=2))
+    else:
+        print_article(article, Console(highlight=False))
+
+
+@articles_app.command("delete")
+def delete_article(
+    article_id: Annotated[str, typer.Argument(metavar="ID")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove one article from the collection."""
+    _open(data_dir).delete(article_id)
+    if as_json:
+        _print_json(json.dumps({"deleted": article_id}))
+    else:
+        print(f"deleted {article_id}")
+
+
+@app.command(epilog="Example: dateline ask '...' --json | dateline verify -")
+def verify(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="Citations as JSON, or a reply of 'ask --json'.")
+    ],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check citations against the stored articles: hash and quote. Exit code 1 if one fails."""
+    from api.schemas import VerifyResponse
+
+    citations = _read_citations(file)
+    engine = _open(data_dir)
+    verdicts = [engine.verify(**citation.model_dump()) for citation in citations]
+    response = VerifyResponse.of(citations, verdicts)
+    if as_json:
+        _print_json(response.model_dump_json(indent=2))
+    else:
+        for citation, verdict in zip(citations, verdicts, strict=True):
+            mark = "ok  " if verdict.valid else "FAIL"
+            print(
+                f"{mark} {citation.article_id} [{citation.start}:{citation.end}] "
+                f"“{citation.quote}”: {verdict.reason}"
+            )
+    if not response.valid:
+        raise typer.Exit(EXIT_USER_ERROR)
+
+
+def _read_citations(file: str) -> "list[CitationIn]":
+    """The citations in a JSON document: one, a list of them, or those of a reply."""
+    from pydantic import ValidationError
+
+    from api.schemas import CitationIn
+
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: {error}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{file} is not JSON ({error}): give what 'dateline ask --json' prints"
+        ) from error
+    if isinstance(document, dict) and "answers" in document:
+        document = [c for answer in document["answers"] for c in answer["citations"]]
+    try:
+        found = [
+            CitationIn.model_validate(item)
+            for item in (document if isinstance(document, list) else [document])
+        ]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{file}: a citation's {field}: {first['msg']}") from error
+    if not found:
+        raise InputError(f"{file} holds no citation: give what 'dateline ask --json' prints")
+    return found
+
+
+@app.command("eval", epilog="Example: dateline eval gold.jsonl --articles articles/")
+def evaluate(
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Gold JSON lines, or SQuAD JSON.")],
+    articles: Annotated[
+        list[str] | None,
+        typer.Option(help="Articles to ask, in place of the collection in --data-dir."),
+    ] = None,
+    mode: Annotated[
+        Literal["end-to-end", "reader", "retrieval"],
+        typer.Option(help="The whole, the reader alone, or the retrieval alone."),
+    ] = "end-to-end",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure answers, retrieval and citations against gold questions."""
+    from api.progress import evaluate_with_progress
+    from eval.run import format_table
+
+    result = evaluate_with_progress(_settings(data_dir), gold, articles or [], mode)
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    Console(highlight=False).print(format_table(result))
+
+
+@app.command(epilog="Example: dateline serve --port 8080")
+def serve(
+    data_dir: DataDir = None,
+    host: Annotated[str, typer.Option(envvar="DATELINE_HOST", help="Address.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="DATELINE_PORT", min=1, max=65535, help="Port.")
+    ] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Serve the collection over HTTP; the API's page is at /docs."""
+    from api.serve import run
+
+    run(_settings(data_dir), host, port, workers)
+
+
+if __name__ == "__main__":
+    main()

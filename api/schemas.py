@@ -1,0 +1,306 @@
+"""The wire contract: what HTTP and `--json` say. Translates Dateline's records, nothing more."""
+
+from datetime import date
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rag.engine import Ingested, Verdict
+from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Skipped
+
+_AROUND_QUOTE = 32
+"""Characters of prefix and suffix in a TextQuoteSelector."""
+
+
+class AskRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    question: str
+    top_k: int | None = Field(None, ge=1, le=100, description="passages to read; default 10")
+    as_of: date | None = Field(None, description="only what was published on or before this day")
+    since: date | None = Field(None, description="only what was published on or after this day")
+    until: date | None = Field(None, description="only what was published on or before this day")
+    sources: list[str] = Field([], description="only articles of these outlets")
+
+
+class SearchRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    limit: int = Field(10, ge=1, le=100)
+
+
+class ArticleIn(BaseModel):
+    """An article to add. Without `id` it is known by its URL, or else by its text."""
+
+    text: str
+    id: str | None = None
+    title: str | None = None
+    published: str | None = Field(None, description="ISO date, as in 2023-12-06")
+    byline: str | None = None
+    source: str | None = None
+    url: str | None = None
+    language: str | None = None
+
+
+class ArticleOut(BaseModel):
+    id: str
+    title: str | None
+    published: date | None
+    byline: str | None
+    source: str | None
+    url: str | None
+    language: str | None
+    sha256: str
+
+    @classmethod
+    def of(cls, article: Article) -> Self:
+        return cls.model_validate(article, from_attributes=True)
+
+
+class FullArticleOut(ArticleOut):
+    text: str
+    removed: list[str] = Field(description="lines that cleaning took out of the text, in order")
+
+
+class ArticlesOut(BaseModel):
+    total: int
+    articles: list[ArticleOut]
+
+
+class Fate(BaseModel):
+    """What became of one article of an ingest."""
+
+    id: str | None
+    status: Literal["added", "updated", "unchanged", "skipped"]
+    where: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, fate: Ingested | Skipped) -> Self:
+        if isinstance(fate, Skipped):
+            return cls(id=None, status="skipped", where=fate.where, reason=fate.reason)
+        return cls(id=fate.article_id, status=fate.status)
+
+
+class IngestOut(BaseModel):
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    articles: list[Fate]
+
+    @classmethod
+    def of(cls, fates: list[Fate]) -> Self:
+        counts = {
+            status: sum(fate.status == status for fate in fates)
+            for status in ("added", "updated", "unchanged", "skipped")
+        }
+        return cls(**counts, articles=fates)
+
+
+class TextPositionSelector(BaseModel):
+    type: Literal["TextPositionSelector"] = "TextPositionSelector"
+    start: int
+    end: int
+
+
+class TextQuoteSelector(BaseModel):
+    type: Literal["TextQuoteSelector"] = "TextQuoteSelector"
+    exact: str
+    prefix: str
+    suffix: str
+
+
+class ReprintOut(BaseModel):
+    article_id: str
+    title: str | None
+    published: date | None
+
+
+class CitationIn(BaseModel):
+    """What of a citation is checked; other fields of it may stay."""
+
+    article_id: str
+    quote: str
+    start: int = Field(ge=0, lt=2**31)
+    end: int = Field(ge=0, lt=2**31)
+    sha256: str
+
+
+class CitationOut(BaseModel):
+    article_id: str
+    title: str | None
+    published: date | None
+    source: str | None
+    url: str | None
+    quote: str
+    start: int
+    end: int
+    context: str
+    sha256: str
+    selector: list[TextPositionSelector | TextQuoteSelector]
+    reprints: list[ReprintOut]
+
+    @classmethod
+    def of(cls, citation: Citation) -> Self:
+        article, start, end = citation.article, citation.start, citation.end
+        return cls(
+            article_id=article.id,
+            title=article.title,
+            published=article.published,
+            source=article.source,
+            url=article.url,
+            quote=citation.quote,
+            start=start,
+            end=end,
+            context=citation.context,
+            sha256=article.sha256,
+            selector=[
+                TextPositionSelector(start=start, end=end),
+                TextQuoteSelector(
+                    exact=citation.quote,
+                    prefix=article.text[max(0, start - _AROUND_QUOTE) : start],
+                    suffix=article.text[end : end + _AROUND_QUOTE],
+                ),
+            ],
+            reprints=[
+                ReprintOut(article_id=r.id, title=r.title, published=r.published)
+                for r in citation.reprints
+            ],
+        )
+
+
+class WhenOut(BaseModel):
+    start: date
+    end: date
+
+    @classmethod
+    def of(cls, when: Interval) -> Self:
+        return cls(start=when.start, end=when.end)
+
+
+class AnswerOut(BaseModel):
+    text: str
+    confidence: float
+    when: WhenOut | None
+    independent_sources: int
+    disputed: bool
+    citations: list[CitationOut]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        return cls(
+            text=answer.text,
+            confidence=round(answer.confidence, 4),
+            when=WhenOut.of(answer.when) if answer.when else None,
+            independent_sources=answer.independent_sources,
+            disputed=answer.disputed,
+            citations=[CitationOut.of(citation) for citation in answer.citations],
+        )
+
+
+class TimingsOut(BaseModel):
+    retrieve: float
+    read: float
+    total: float
+
+
+class ModelsOut(BaseModel):
+    encoder: str
+    reader: str
+
+
+class AskResponse(BaseModel):
+    question: str
+    answer: str | None = Field(description="the best answer's text; null if none is sure enough")
+    confidence: float = Field(description="probability that the best candidate is right")
+    answers: list[AnswerOut] = Field(description="best first; candidates if `answer` is null")
+    timings_ms: TimingsOut
+    models: ModelsOut
+
+    @classmethod
+    def of(cls, reply: Reply) -> Self:
+        best = reply.answers[0] if reply.answers else None
+        return cls(
+            question=reply.question,
+            answer=best.text if best and reply.answered else None,
+            confidence=round(best.confidence, 4) if best else 0.0,
+            answers=[AnswerOut.of(answer) for answer in reply.answers],
+            timings_ms=TimingsOut(
+                retrieve=round(reply.timings.retrieve, 1),
+                read=round(reply.timings.read, 1),
+                total=round(reply.timings.total, 1),
+            ),
+            models=ModelsOut(encoder=reply.encoder, reader=reply.reader),
+        )
+
+
+class HitOut(BaseModel):
+    article_id: str
+    title: str | None
+    published: date | None
+    source: str | None
+    start: int
+    end: int
+    text: str
+    score: float
+
+    @classmethod
+    def of(cls, hit: Hit) -> Self:
+        article = hit.passage.article
+        return cls(
+            article_id=article.id,
+            title=article.title,
+            published=article.published,
+            source=article.source,
+            start=hit.passage.start,
+            end=hit.passage.end,
+            text=hit.passage.text,
+            score=round(hit.score, 6),
+        )
+
+
+class SearchResponse(BaseModel):
+    query: str
+    hits: list[HitOut]
+
+
+class VerdictOut(BaseModel):
+    article_id: str
+    valid: bool
+    reason: str
+
+
+class VerifyResponse(BaseModel):
+    valid: bool = Field(description="whether every citation holds")
+    results: list[VerdictOut]
+
+    @classmethod
+    def of(cls, citations: list[CitationIn], verdicts: list[Verdict]) -> Self:
+        results = [
+            VerdictOut(article_id=c.article_id, valid=v.valid, reason=v.reason)
+            for c, v in zip(citations, verdicts, strict=True)
+        ]
+        return cls(valid=all(result.valid for result in results), results=results)
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"] = "ready"
+    articles: int
+    passages: int
+    models: ModelsOut
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, as application/problem+json."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] = Field([], description="what is wrong with which field")

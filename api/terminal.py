@@ -1,0 +1,119 @@
+"""How replies look in a terminal: colours where there are any, plain text in a pipe."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rag.types import Article, Citation, Hit, Reply
+
+_SHORT = 160
+
+
+def print_reply(reply: Reply) -> None:
+    """The answers with their citations, or the candidates of an abstention."""
+    console = Console(highlight=False)
+    if not reply.answers:
+        console.print("No answer: the collection holds nothing about this.")
+        return
+    if not reply.answered:
+        console.print(Text("No answer that is sure enough.", style="bold"))
+        console.print("Nearest candidates:\n")
+    shown = reply.answers[:1] if reply.answered else reply.answers[:3]
+    for answer in shown:
+        line = Text(answer.text, style="bold green" if reply.answered else "bold yellow")
+        line.append(f"   {answer.confidence:.0%} sure", style="not bold dim")
+        count = answer.independent_sources
+        line.append(f", {count} source{'s' if count != 1 else ''}", style="not bold dim")
+        console.print(line)
+        for citation in answer.citations[:3]:
+            _print_citation(console, citation)
+    others = reply.answers[1:4] if reply.answered else ()
+    if others:
+        console.print(
+            Text(
+                "Other candidates: "
+                + "; ".join(f"{answer.text} ({answer.confidence:.0%})" for answer in others),
+                style="dim",
+            )
+        )
+
+
+def _print_citation(console: Console, citation: Citation) -> None:
+    article = citation.article
+    before = article.text[citation.context_start : citation.start]
+    after = article.text[citation.end : citation.context_end]
+    sentence = Text.assemble("“", before, (citation.quote, "bold underline"), after, "”")
+    console.print(Padding(sentence, (0, 2)))
+    where = f"— {_heading(article)}  [{article.id} {citation.start}:{citation.end}]"
+    console.print(Padding(Text(where, style="dim"), (0, 2)))
+    for reprint in citation.reprints:
+        console.print(Padding(Text(f"  reprinted: {_heading(reprint)}", style="dim"), (0, 2)))
+    console.print()
+
+
+def _heading(article: Article) -> str:
+    day = article.published
+    parts = [article.title or "(untitled)", article.source, day and f"{day.day} {day:%B %Y}"]
+    return ", ".join(part for part in parts if part)
+
+
+def print_explanation(reply: Reply, console: Console) -> None:
+    """What was read, and what took how long."""
+    timings = reply.timings
+    console.print(
+        f"\nread {len(reply.hits)} passages; retrieve {timings.retrieve:.0f} ms, "
+        f"read {timings.read:.0f} ms, total {timings.total:.0f} ms; "
+        f"{reply.encoder}, {reply.reader}"
+    )
+    print_hits(reply.hits, console)
+
+
+def print_hits(hits: Sequence[Hit], console: Console) -> None:
+    """Passages, best first."""
+    if not hits:
+        console.print("Nothing found.")
+    for rank, hit in enumerate(hits, start=1):
+        passage = hit.passage
+        text = " ".join(passage.text.split())
+        short = text if len(text) <= _SHORT else text[:_SHORT].rsplit(" ", 1)[0] + " …"
+        place = f"[{passage.article.id} {passage.start}:{passage.end}]"
+        console.print(Text(f"{rank:2}. {_heading(passage.article)}  {place}", style="bold"))
+        console.print(Padding(Text(short), (0, 4)))
+
+
+def print_articles(articles: Sequence[Article], total: int, console: Console) -> None:
+    """A table of articles."""
+    table = Table("id", "published", "source", "title", box=None, header_style="bold")
+    for article in articles:
+        published = article.published.isoformat() if article.published else "-"
+        table.add_row(
+            Text(article.id), published, Text(article.source or "-"), Text(article.title or "-")
+        )
+    console.print(table)
+    if len(articles) < total:
+        console.print(f"{len(articles)} of {total} articles; --limit and --offset show others")
+
+
+def print_article(article: Article, console: Console) -> None:
+    """One article, its metadata first."""
+    for name, value in (
+        ("id", article.id),
+        ("title", article.title),
+        ("published", article.published),
+        ("byline", article.byline),
+        ("source", article.source),
+        ("url", article.url),
+        ("file", article.origin),
+        ("sha256", article.sha256),
+    ):
+        if value is not None:
+            console.print(Text.assemble((f"{name}: ", "bold"), str(value)), soft_wrap=True)
+    console.print()
+    console.print(Text(article.text), soft_wrap=True)
+    if article.removed:
+        console.print(Text("\nremoved by cleaning:", style="bold"))
+        for line in article.removed:
+            console.print(Text(f"  {line}", style="dim"), soft_wrap=True)

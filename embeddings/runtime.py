@@ -1,0 +1,165 @@
+"""Run a transformer on a plain CPU without importing torch.
+
+A model is exported to ONNX and quantised to int8 once, when it is first used, and kept in the
+cache folder under a hash of its files; from then on only tokenizers and onnxruntime are loaded.
+"""
+
+import hashlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+import platformdirs
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger("dateline")
+
+EXPORT_RECIPE = "onnx-opset17-int8-1"
+"""Part of the hash of a cached model: change it when `_export` changes."""
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def cache_folder() -> Path:
+    """DATELINE_CACHE_DIR, or the platform's cache folder."""
+    chosen = os.environ.get("DATELINE_CACHE_DIR")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("dateline")
+
+
+def files_hash(files: Sequence[Path]) -> str:
+    """Hexadecimal SHA-256 over the names and bytes of some files."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters warn about their own deprecations and log at the root: not a user's matter."""
+    previous = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(previous)
+
+
+def _export(module: "torch.nn.Module", outputs: Sequence[str], quantize: bool, path: Path) -> None:
+    import torch
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    ids = torch.ones((2, 16), dtype=torch.long)
+    with _quiet(), tempfile.TemporaryDirectory() as folder:
+        exact = Path(folder) / "exact.onnx" if quantize else path
+        with torch.no_grad():
+            torch.onnx.export(
+                module.eval(),
+                (ids, torch.ones_like(ids), torch.zeros_like(ids)),
+                str(exact),
+                input_names=list(INPUTS),
+                output_names=list(outputs),
+                dynamic_axes={
+                    **{name: {0: "batch", 1: "length"} for name in INPUTS},
+                    **{name: {0: "batch"} for name in outputs},
+                },
+                opset_version=17,
+                dynamo=False,
+            )
+        if quantize:
+            # reduce_range: without VNNI two int8 products can overflow their 16-bit sum.
+            quantize_dynamic(
+                exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+            )
+
+
+def install(
+    name: str,
+    files: Sequence[Path],
+    outputs: Sequence[str],
+    build: Callable[[], "torch.nn.Module"],
+    quantize: bool = True,
+) -> Path:
+    """Path of the ONNX form of a model, exported now if the cache does not hold it yet.
+
+    `files` are what the model is made of (their hash is the cache key) and `build` loads it as a
+    module that maps `INPUTS`, each (batch, length) int64, to `outputs`.
+    """
+    precision = "int8" if quantize else "fp32"
+    key = hashlib.sha256(f"{EXPORT_RECIPE} {files_hash(files)}".encode()).hexdigest()[:20]
+    folder = cache_folder() / "models"
+    target = folder / f"{key}-{precision}.onnx"
+    if not target.exists():
+        logger.info("preparing %s for this machine (once, a few seconds)", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            exported = Path(temporary) / target.name
+            _export(build(), outputs, quantize, exported)
+            os.replace(exported, target)
+    return target
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class OnnxModel:
+    """An ONNX session over token ids."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = usable_cores() if threads is None else threads
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {node.name for node in self._session.get_inputs()}
+
+    def run(self, encodings: Sequence[Any], pad_id: int = 0) -> list[NDArray[np.float32]]:
+        """All outputs for a padded batch of `tokenizers.Encoding`, each (len(encodings), ...)."""
+        length = max(len(encoding.ids) for encoding in encodings)
+        shape = (len(encodings), length)
+        ids = np.full(shape, pad_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        types = np.zeros(shape, dtype=np.int64)
+        for row, encoding in enumerate(encodings):
+            size = len(encoding.ids)
+            ids[row, :size] = encoding.ids
+            mask[row, :size] = 1
+            types[row, :size] = encoding.type_ids
+        feed = dict(zip(INPUTS, (ids, mask, types), strict=True))
+        # An export drops inputs its model does not use (RoBERTa has no token types).
+        return list(self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs}))
+
+
+def length_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length: at most `budget` tokens each, padding counted.
+
+    Longest first, so that the largest batch comes first and memory is known at once.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    batch: list[int] = []
+    for index in order:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

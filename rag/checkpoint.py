@@ -1,0 +1,152 @@
+"""Readers from files: the packaged one, or any question answering checkpoint."""
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
+
+from embeddings.encoder import packaged_model_folder
+from embeddings.runtime import OnnxModel, cache_folder, files_hash, install
+from rag.errors import ModelError
+from rag.reader import ExtractiveReader, ReaderConfig
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_READER = "dateline-reader"
+PACKAGED_READER = Path(__file__).parent / "models" / "reader"
+
+_OUTPUTS = ["start", "end"]
+
+
+def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
+    """The packaged reader for its own name, else a checkpoint by folder or hub name.
+
+    Anything that `AutoModelForQuestionAnswering` loads will do. Only the packaged reader is
+    quantised to int8 unless told otherwise: its accuracy was measured, others' was not. Raises
+    ModelError.
+    """
+    if name == DEFAULT_READER:
+        return _load_packaged(quantize=True if quantize is None else quantize)
+    folder = _checkpoint_folder(name)
+    weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    if not weights or not (folder / "config.json").exists():
+        raise ModelError(
+            f"no reader in {folder}: expected config.json and *.safetensors, as "
+            "save_pretrained() writes them"
+        )
+    files = [folder / "config.json", *weights]
+    path = install(
+        name, files, _OUTPUTS, lambda: _span_logits(_load_checkpoint(folder)), bool(quantize)
+    )
+    config = ReaderConfig.load(folder / "dateline.json")
+    tokenizer = _checkpoint_tokenizer(folder, files)
+    return ExtractiveReader(
+        OnnxModel(path), tokenizer, config, f"{folder.name}@{path.name.split('-')[0][:8]}"
+    )
+
+
+def _load_packaged(quantize: bool) -> ExtractiveReader:
+    base = packaged_model_folder()
+    files = [
+        PACKAGED_READER / "config.json",
+        PACKAGED_READER / "model.safetensors",
+        base / "model.safetensors",
+    ]
+    path = install(
+        DEFAULT_READER, files, _OUTPUTS, lambda: _span_logits(packaged_model()), quantize
+    )
+    return ExtractiveReader(
+        OnnxModel(path),
+        Tokenizer.from_file(str(base / "tokenizer.json")),
+        ReaderConfig.load(PACKAGED_READER / "dateline.json"),
+        f"{DEFAULT_READER}@{path.name.split('-')[0][:8]}",
+    )
+
+
+def packaged_model() -> "torch.nn.Module":
+    """The packaged reader as a torch module: the base encoder's tensors under its own."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoConfig, AutoModelForQuestionAnswering
+
+    config = AutoConfig.from_pretrained(PACKAGED_READER)
+    model: torch.nn.Module = AutoModelForQuestionAnswering.from_config(  # type: ignore[no-untyped-call]
+        config, attn_implementation="eager", dtype=torch.float32
+    )
+    base = load_file(packaged_model_folder() / "model.safetensors")
+    own = load_file(PACKAGED_READER / "model.safetensors")
+    tensors = {f"{model.base_model_prefix}.{name}": tensor for name, tensor in base.items()} | own
+    missing, _unused = model.load_state_dict(tensors, strict=False)
+    if missing:
+        raise ModelError(f"the packaged reader lacks {missing[0]}: install Dateline again")
+    return model
+
+
+def _load_checkpoint(folder: Path) -> "torch.nn.Module":
+    import torch
+    from transformers import AutoModelForQuestionAnswering
+
+    try:
+        model: torch.nn.Module = AutoModelForQuestionAnswering.from_pretrained(
+            folder, attn_implementation="eager", dtype=torch.float32
+        )
+        return model
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder} does not load as a question answering model: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _span_logits(model: "torch.nn.Module") -> "torch.nn.Module":
+    """The model as `INPUTS` -> start and end logits, both (batch, length)."""
+    import torch
+
+    accepts = inspect.signature(model.forward).parameters
+    typed = "token_type_ids" in accepts and getattr(model.config, "type_vocab_size", 0) > 1
+
+    class SpanLogits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(
+            self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            more = {"token_type_ids": types} if typed else {}
+            output = self.model(input_ids=ids, attention_mask=mask, **more)
+            return output.start_logits, output.end_logits
+
+    return SpanLogits()
+
+
+def _checkpoint_folder(name: str) -> Path:
+    """The folder itself, or where the hub's cache keeps the model of that name."""
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"no reader '{name}': neither a folder here nor a model the hub would give "
+            f"({type(error).__name__}): name a folder, or '{DEFAULT_READER}'"
+        ) from error
+
+
+def _checkpoint_tokenizer(folder: Path, files: list[Path]) -> Tokenizer:
+    """The checkpoint's tokenizer; converted once if it has only the old vocabulary files."""
+    if (folder / "tokenizer.json").exists():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    cached = cache_folder() / "models" / f"{files_hash(files)[:20]}-tokenizer.json"
+    if not cached.exists():
+        from transformers import AutoTokenizer
+
+        temporary = cached.with_suffix(f".{os.getpid()}.tmp")
+        AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(temporary))
+        os.replace(temporary, cached)
+    return Tokenizer.from_file(str(cached))

@@ -1,0 +1,111 @@
+"""The tables of a collection, and how they are opened."""
+
+import sqlite3
+from pathlib import Path, PurePath
+from typing import Any
+
+import sqlalchemy as sa
+
+from rag.types import Article
+
+APPLICATION_ID = 0x44544C4E
+"""PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
+SCHEMA = "1"
+
+metadata = sa.MetaData()
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+articles = sa.Table(
+    "articles",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("published", sa.Date, index=True),
+    sa.Column("byline", sa.Text),
+    sa.Column("source", sa.Text, index=True),
+    sa.Column("url", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("origin", sa.Text, index=True),
+    sa.Column("stem", sa.Text, index=True),
+    sa.Column("removed", sa.JSON, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+)
+passages = sa.Table(
+    "passages",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("article_id", sa.ForeignKey("articles.id"), nullable=False, index=True),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    sa.Column("passage_id", sa.ForeignKey("passages.id"), primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+)
+
+
+def connect(path: Path) -> sa.Engine:
+    """An engine on the database file. Transactions begin with BEGIN, writing ones
+    (`execution_options(write=True)`) with BEGIN IMMEDIATE; a commit survives a power cut."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+    # SQLite before 3.51.3 has a race in resetting the write-ahead log of several connections.
+    wal = sqlite3.sqlite_version_info >= (3, 51, 3)
+
+    @sa.event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours to send, not the driver's
+        connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def article_row(article: Article, seq: int) -> dict[str, Any]:
+    """The values of a row of `articles`."""
+    return {
+        "id": article.id,
+        "text": article.text,
+        "title": article.title,
+        "published": article.published,
+        "byline": article.byline,
+        "source": article.source,
+        "url": article.url,
+        "language": article.language,
+        "origin": article.origin,
+        "stem": PurePath(article.origin).stem if article.origin else None,
+        "removed": list(article.removed),
+        "sha256": article.sha256,
+        "seq": seq,
+    }
+
+
+def row_article(row: sa.Row[Any]) -> Article:
+    """The article of a row that has all columns of `articles`."""
+    return Article(
+        id=row.id,
+        text=row.text,
+        title=row.title,
+        published=row.published,
+        byline=row.byline,
+        source=row.source,
+        url=row.url,
+        language=row.language,
+        origin=row.origin,
+        removed=tuple(row.removed),
+    )

@@ -1,0 +1,283 @@
+"""Dateline: the one core object behind every front door."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Literal, Self
+
+from embeddings.encoder import Encoder, load_encoder
+from rag.answers import make_answers
+from rag.checkpoint import load_reader
+from rag.chunking import split
+from rag.errors import InputError, NotFoundError
+from rag.index import EmbeddedIndex
+from rag.reader import Reader
+from rag.retriever import Retriever
+from rag.settings import Settings
+from rag.store import EVERYTHING, Embedded, Filter, Store
+from rag.types import Article, Hit, Passage, Reply, Skipped, Timings
+
+MAX_QUESTION_CHARACTERS = 2000
+_BATCH_ARTICLES = 32
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one article."""
+
+    article_id: str
+    status: Literal["added", "updated", "unchanged"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a citation still holds, and if not, why."""
+
+    valid: bool
+    reason: str
+
+
+class Dateline:
+    """One collection of articles that can be added to, searched and asked."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: EmbeddedIndex,
+        encoder: Encoder,
+        load_reader: Callable[[], Reader],
+        top_k: int = 10,
+        threshold: float | None = None,
+    ) -> None:
+        """`load_reader` is called at the first question; `threshold` None takes the reader's."""
+        self._store = store
+        self._index = index
+        self._encoder = encoder
+        self._load_reader = load_reader
+        self._retriever = Retriever(store, index, encoder)
+        self._top_k = top_k
+        self._threshold = threshold
+        self._ingesting = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: Settings, create: bool = False) -> Self:
+        """The collection in the settings' data folder; with `create`, made if missing.
+
+        Raises CollectionError, ModelMismatchError or ModelError.
+        """
+        folder = settings.data_dir.expanduser()
+        if not create:
+            Store.open(folder).close()  # a missing collection is told before a model is loaded
+        encoder = load_encoder(settings.encoder)
+        store = Store.create(folder, encoder.name) if create else Store.open(folder)
+        store.check_encoder(encoder.name)
+        index = EmbeddedIndex(folder / "index", store, encoder.dimension)
+        return cls(
+            store,
+            index,
+            encoder,
+            lambda: load_reader(settings.reader),
+            settings.top_k,
+            settings.threshold,
+        )
+
+    def close(self) -> None:
+        """Release the database."""
+        self._store.close()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader, loaded on first use."""
+        return self._load_reader()
+
+    @property
+    def encoder_name(self) -> str:
+        """Name of the encoder, as the collection remembers it."""
+        return self._encoder.name
+
+    # --- articles in
+
+    def ingest(self, articles: Iterable[Article | Skipped]) -> Iterator[Ingested | Skipped]:
+        """Add articles; yields the fate of each once it is committed and searchable.
+
+        An article whose id is known replaces it; one that is stored already in the same form
+        changes nothing. Articles are committed in batches: whatever stops an ingest, what was
+        yielded before is kept.
+        """
+        batch: list[Article] = []
+        for item in articles:
+            if isinstance(item, Skipped):
+                yield item
+                continue
+            batch.append(item)
+            if len(batch) == _BATCH_ARTICLES:
+                yield from self._ingest_batch(batch)
+                batch = []
+        yield from self._ingest_batch(batch)
+        self._index.refresh()
+
+    def _ingest_batch(self, batch: Sequence[Article]) -> list[Ingested]:
+        with self._ingesting:
+            fates: list[Ingested] = []
+            known = {a.id: a for a in self._store.get_many([a.id for a in batch])}
+            changed: dict[str, Article] = {}
+            for article in batch:
+                article = self._settle_id(article, known)
+                old = known.get(article.id)
+                status: Literal["added", "updated", "unchanged"]
+                status = "added" if old is None else "updated"
+                if old is not None and replace(article, origin=old.origin) == old:
+                    status = "unchanged"
+                else:
+                    changed[article.id] = article
+                known[article.id] = article
+                fates.append(Ingested(article.id, status))
+            self._store.put(self._embed(list(changed.values())))
+            return fates
+
+    def _settle_id(self, article: Article, known: dict[str, Article]) -> Article:
+        """The article under an id of its own: two files of one name are two articles.
+
+        Looks up what it needs of the store into `known`.
+        """
+        if article.origin is None:
+            return article
+        before = self._store.find_origin(article.origin)
+        if before is not None:
+            known.setdefault(before.id, before)
+            return replace(article, id=before.id)
+        holder = known.get(article.id)
+        if holder is None or holder.origin is None or holder.sha256 == article.sha256:
+            return article
+        own = f"{article.id}-{hashlib.sha256(article.origin.encode()).hexdigest()[:8]}"
+        return replace(article, id=own)
+
+    def _embed(self, articles: Sequence[Article]) -> list[Embedded]:
+        passages = [split(article, self._encoder.count_tokens) for article in articles]
+        vectors = self._encoder.encode_passages(
+            [embedded_text(passage) for some in passages for passage in some]
+        )
+        embedded = []
+        position = 0
+        for article, some in zip(articles, passages, strict=True):
+            embedded.append(
+                Embedded(article, tuple(some), vectors[position : position + len(some)])
+            )
+            position += len(some)
+        return embedded
+
+    def delete(self, article_id: str) -> None:
+        """Remove an article; NotFoundError if there is none."""
+        self._store.delete(article_id)
+        self._index.refresh()
+
+    # --- articles out
+
+    def article(self, article_id: str) -> Article:
+        """The article; NotFoundError if there is none."""
+        return self._store.get(article_id)
+
+    def articles(self, limit: int = 50, offset: int = 0) -> list[Article]:
+        """Articles, newest first."""
+        return self._store.page(limit, offset)
+
+    def find_articles(self, names: Sequence[str]) -> list[Article]:
+        """The articles whose id, or whose file's stem, is among `names`."""
+        return self._store.find(names)
+
+    def counts(self) -> tuple[int, int]:
+        """(articles, passages) in the collection."""
+        return self._store.counts()
+
+    # --- questions
+
+    def search(self, query: str, limit: int = 10, where: Filter = EVERYTHING) -> list[Hit]:
+        """The passages that fit the query best, best first."""
+        query = _checked(query)
+        self._index.refresh()
+        return self._retriever.retrieve(query, limit, where)
+
+    def ask(
+        self,
+        question: str,
+        top_k: int | None = None,
+        as_of: date | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        sources: Sequence[str] = (),
+    ) -> Reply:
+        """Answers from the best `top_k` passages of the collection.
+
+        `as_of` leaves out what was published later, as `until` does; both are inclusive.
+        """
+        reader = self.reader  # loading it is no part of the time a question takes
+        began = time.perf_counter()
+        ends = [day for day in (as_of, until) if day is not None]
+        where = Filter(since, min(ends, default=None), tuple(sources))
+        hits = self.search(question, self._top_k if top_k is None else top_k, where)
+        return self._reply(reader, question.strip(), hits, began)
+
+    def read(self, question: str, articles: Sequence[Article]) -> Reply:
+        """Answers from the whole text of the given articles, without retrieval."""
+        reader = self.reader
+        began = time.perf_counter()
+        hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
+        return self._reply(reader, _checked(question), hits, began)
+
+    def _reply(self, reader: Reader, question: str, hits: list[Hit], began: float) -> Reply:
+        retrieved = time.perf_counter()
+        spans = reader.read(question, [hit.passage for hit in hits]) if hits else []
+        read = time.perf_counter()
+        calibration = reader.calibration
+        answers = make_answers(spans, calibration)
+        threshold = calibration.threshold if self._threshold is None else self._threshold
+        return Reply(
+            question=question,
+            answered=bool(answers) and answers[0].confidence >= threshold,
+            answers=answers,
+            hits=tuple(hits),
+            timings=Timings(
+                retrieve=1000 * (retrieved - began),
+                read=1000 * (read - retrieved),
+                total=1000 * (time.perf_counter() - began),
+            ),
+            encoder=self.encoder_name,
+            reader=reader.name,
+        )
+
+    def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:
+        """Whether the stored article still has the cited hash, and the quote at its offsets."""
+        try:
+            article = self._store.get(article_id)
+        except NotFoundError:
+            return Verdict(False, f"no article '{article_id}' in this collection")
+        if article.sha256 != sha256:
+            return Verdict(False, "the article's text is not the one that was cited")
+        if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
+            return Verdict(False, f"text[{start}:{end}] is not the quote")
+        return Verdict(True, "text and hash agree")
+
+
+def embedded_text(passage: Passage) -> str:
+    """What is embedded for a passage: its article's title and date, then its own words."""
+    article = passage.article
+    day = article.published
+    head = [article.title, day and f"{day.day} {day:%B %Y}"]
+    return "\n".join([*(part for part in head if part), passage.text])
+
+
+def _checked(question: str) -> str:
+    """The question without space around it; InputError if nothing can be asked."""
+    question = question.strip()
+    if not question:
+        raise InputError('the question is empty: ask something, as in "Who visited Tehran?"')
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        raise InputError(
+            f"the question has {len(question)} characters, at most {MAX_QUESTION_CHARACTERS} "
+            "are read: shorten it"
+        )
+    return question

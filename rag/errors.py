@@ -1,0 +1,45 @@
+"""Every error Dateline raises on purpose.
+
+    DatelineError
+    ├── InputError            what was given cannot be used (CLI exit 1, HTTP 422)
+    │   └── UnreadableError   a file, line or body that is no article
+    ├── NotFoundError         no such article (HTTP 404)
+    ├── CollectionError       the data folder cannot serve (HTTP 503)
+    │   ├── ModelMismatchError    built with another encoder than the one at hand
+    │   └── CorruptError          the database is damaged or foreign
+    └── ModelError            a model cannot be found or loaded (HTTP 503)
+
+A message names the value, the expectation and the mend, on one line.
+"""
+
+
+class DatelineError(Exception):
+    """Root of the tree; its message is fit to be shown to a person."""
+
+
+class InputError(DatelineError):
+    """What was given cannot be used as it is."""
+
+
+class UnreadableError(InputError):
+    """A file, a line of a file or a request body that holds no article."""
+
+
+class NotFoundError(DatelineError):
+    """No article with that id."""
+
+
+class CollectionError(DatelineError):
+    """The data folder cannot be used."""
+
+
+class ModelMismatchError(CollectionError):
+    """The collection was built with another encoder."""
+
+
+class CorruptError(CollectionError):
+    """The database is damaged, or not Dateline's."""
+
+
+class ModelError(DatelineError):
+    """A model cannot be found or loaded."""

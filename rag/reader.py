@@ -1,0 +1,167 @@
+"""Reading: the spans of some passages that answer a question.
+
+`[CLS] question [SEP] passage [SEP]`, in windows with a stride where a passage is long; all
+windows of a question go through the model together. The decoding is pure functions.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from embeddings.runtime import OnnxModel, length_batches
+from rag.answers import Calibration
+from rag.types import Passage, Span
+
+_MAX_QUESTION_TOKENS = 64
+_SPANS_PER_WINDOW = 5
+# One batch up to this many tokens, padding counted: ten passages are far below it, a long
+# article read whole is cut so that memory stays bounded.
+_BATCH_TOKENS = 8192
+
+Logits = NDArray[np.float32]
+
+
+class Reader(Protocol):
+    """Finds answers in passages."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def calibration(self) -> Calibration: ...
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        """Candidate spans of all passages, best first; scores comparable across passages."""
+
+
+@dataclass(frozen=True)
+class ReaderConfig:
+    """How a reader wants its input (tokens) and what its scores mean.
+
+    The defaults are the usual ones of SQuAD checkpoints.
+    """
+
+    max_length: int = 384
+    stride: int = 128
+    max_answer_tokens: int = 30
+    calibration: Calibration = field(default_factory=Calibration)
+
+    @classmethod
+    def load(cls, path: Path) -> "ReaderConfig":
+        """From a reader's `dateline.json`, or the defaults if it has none."""
+        if not path.exists():
+            return cls()
+        values = json.loads(path.read_text())
+        return cls(**{**values, "calibration": Calibration(**values["calibration"])})
+
+
+def best_spans(
+    start: Logits, end: Logits, allowed: NDArray[np.bool_], max_tokens: int, limit: int
+) -> list[tuple[int, int, float]]:
+    """(first token, last token, start logit + end logit) of one window's best spans.
+
+    `start` and `end` are (length,); a span begins and ends on `allowed` tokens (length,), is 1
+    to `max_tokens` long, and all its pairs are scored jointly. Best first, none overlapping a
+    better one.
+    """
+    blocked = np.float32(-np.inf)
+    starts = np.where(allowed, start, blocked)  # (length,)
+    ends = np.where(allowed, end, blocked)
+    padded = np.concatenate([ends, np.full(max_tokens - 1, blocked, dtype=np.float32)])
+    # scores[i, n] is the score of the span from token i with n more tokens.
+    scores = starts[:, None] + np.lib.stride_tricks.sliding_window_view(padded, max_tokens)
+    flat = scores.ravel()
+    # Overlaps are dropped below, so look at more than are wanted.
+    size = min(flat.size, limit * max_tokens)
+    top = np.argpartition(-flat, size - 1)[:size]
+    chosen: list[tuple[int, int, float]] = []
+    for position in top[np.argsort(-flat[top], kind="stable")]:
+        score = float(flat[position])
+        first, extra = divmod(int(position), max_tokens)
+        last = first + extra
+        if not np.isfinite(score) or len(chosen) == limit:
+            break
+        if all(last < a or b < first for a, b, _ in chosen):
+            chosen.append((first, last, score))
+    return chosen
+
+
+def window_spans(
+    encoding: Any, start: Logits, end: Logits, passage: Passage, max_tokens: int
+) -> list[Span]:
+    """The best spans of one window of `passage`, scored against the window's null answer.
+
+    `encoding` is a `tokenizers.Encoding` of (question, passage text); `start` and `end` may be
+    longer than it (padding). The null answer is the first token, as in SQuAD 2.0 (Devlin et
+    al., 2019).
+    """
+    size = len(encoding.ids)
+    sequence = np.array([-1 if s is None else s for s in encoding.sequence_ids])
+    null = float(start[0] + end[0])
+    spans = []
+    for first, last, score in best_spans(
+        start[:size], end[:size], sequence == 1, max_tokens, _SPANS_PER_WINDOW
+    ):
+        # Whole words: a span may begin or end inside one, an answer may not.
+        begin, _ = encoding.word_to_chars(encoding.word_ids[first], 1)
+        _, finish = encoding.word_to_chars(encoding.word_ids[last], 1)
+        words = passage.text[begin:finish]
+        begin += len(words) - len(words.lstrip())
+        finish -= len(words) - len(words.rstrip())
+        if begin < finish:
+            begin, finish = passage.start + begin, passage.start + finish
+            spans.append(Span(passage, begin, finish, score - null, null))
+    return spans
+
+
+class ExtractiveReader:
+    """A BERT-like question answering model on ONNX Runtime."""
+
+    def __init__(
+        self, model: OnnxModel, tokenizer: Tokenizer, config: ReaderConfig, name: str
+    ) -> None:
+        self._model = model
+        self._config = config
+        self._plain = tokenizer
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._windows = Tokenizer.from_str(tokenizer.to_str())
+        self._windows.enable_truncation(
+            config.max_length, stride=config.stride, strategy="only_second"
+        )
+        self._pad_id = tokenizer.token_to_id("[PAD]") or tokenizer.token_to_id("<pad>") or 0
+        self.name = name
+        self.calibration = config.calibration
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        question = self._shorten(question)
+        windows: list[tuple[Passage, Any]] = []
+        encoded = self._windows.encode_batch([(question, p.text) for p in passages])
+        for passage, encoding in zip(passages, encoded, strict=True):
+            windows += [(passage, e) for e in (encoding, *encoding.overflowing)]
+        spans: dict[tuple[str, int, int], Span] = {}
+        lengths = [len(encoding.ids) for _, encoding in windows]
+        for batch in length_batches(lengths, _BATCH_TOKENS):
+            start, end = self._model.run([windows[i][1] for i in batch], self._pad_id)
+            for row, index in enumerate(batch):
+                passage, encoding = windows[index]
+                for span in window_spans(
+                    encoding, start[row], end[row], passage, self._config.max_answer_tokens
+                ):
+                    key = (passage.article.id, span.start, span.end)
+                    if key not in spans or spans[key].score < span.score:
+                        spans[key] = span
+        return sorted(spans.values(), key=lambda span: -span.score)
+
+    def _shorten(self, question: str) -> str:
+        """The question's first tokens, so that every window keeps room for its passage."""
+        offsets = self._plain.encode(question, add_special_tokens=False).offsets
+        if len(offsets) <= _MAX_QUESTION_TOKENS:
+            return question
+        return question[: offsets[_MAX_QUESTION_TOKENS - 1][1]]

@@ -1,0 +1,373 @@
+"""The source of truth: articles, passages and vectors in one SQLite database.
+
+Everything else in a data folder is derived from it and can be rebuilt without a model. Every
+write raises the sequence number by one in its own transaction; ids are never used again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Self, TypeVar
+from uuid import uuid4
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.exc import DatabaseError
+
+from rag import database as tables
+from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
+from rag.types import Article, Passage
+
+DATABASE_FILE = "dateline.sqlite3"
+_MAX_VARIABLES = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which articles count as evidence. Days are included; None does not restrict."""
+
+    since: date | None = None
+    until: date | None = None
+    sources: tuple[str, ...] = ()
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An article with its passages, in order, and their unit vectors (len(passages), dim)."""
+
+    article: Article
+    passages: tuple[Passage, ...]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StoredPassage:
+    """What an index needs of a passage; `vector` is (dim,) float32."""
+
+    id: int
+    title: str
+    text: str
+    vector: NDArray[np.float32]
+
+
+class Store:
+    """The articles of one collection.
+
+    Safe to use from several threads and processes: writers wait for each other, readers see
+    the last committed state.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def create(cls, folder: Path, encoder: str) -> Self:
+        """Open the collection in `folder`, made now if the folder is empty or missing.
+
+        Raises CollectionError for a folder with other things in it and ModelMismatchError for
+        a collection built with another encoder.
+        """
+        if not (folder / DATABASE_FILE).exists():
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise CollectionError(
+                    f"{folder} holds other files and no Dateline collection: "
+                    "name a new or empty folder with --data-dir"
+                )
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            store = cls(tables.connect(folder / DATABASE_FILE))
+            with store._write() as connection:
+                tables.metadata.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+                for key, value in (
+                    ("schema", tables.SCHEMA),
+                    ("collection", uuid4().hex),
+                    ("encoder", encoder),
+                    ("seq", "0"),
+                ):
+                    insert = sa.insert(tables.meta).prefix_with("OR IGNORE")
+                    connection.execute(insert.values(key=key, value=value))
+        store = cls.open(folder)
+        store.check_encoder(encoder)
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The collection in `folder`; CollectionError if there is none."""
+        path = folder / DATABASE_FILE
+        if not path.exists():
+            raise CollectionError(
+                f"no collection in {folder}: run 'dateline ingest PATH' first, "
+                "or name another folder with --data-dir"
+            )
+        store = cls(tables.connect(path))
+        try:
+            with store._engine.connect() as connection:
+                owner = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+                if owner != tables.APPLICATION_ID:
+                    raise CorruptError(
+                        f"{path} was not written by Dateline: name another --data-dir"
+                    )
+                schema = store._meta(connection, "schema")
+        except DatabaseError as error:
+            raise CorruptError(
+                f"{path} cannot be read as a database ({error.orig}): restore it from a backup, "
+                "or ingest the articles again into a new --data-dir"
+            ) from error
+        if schema != tables.SCHEMA:
+            raise CollectionError(
+                f"{path} has schema {schema}, this version of Dateline reads {tables.SCHEMA}: "
+                "ingest the articles again into a new --data-dir"
+            )
+        return store
+
+    def close(self) -> None:
+        """Give the connections back; the store is not to be used afterwards."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- what the collection is
+
+    def check_encoder(self, encoder: str) -> None:
+        """Raise ModelMismatchError unless the collection was built with this encoder."""
+        built = self.encoder
+        if built != encoder:
+            raise ModelMismatchError(
+                f"the collection was built with encoder '{built}', the encoder is now '{encoder}': "
+                f"set DATELINE_ENCODER back, or ingest into a new --data-dir"
+            )
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder whose vectors the collection holds."""
+        return self._read_meta("encoder")
+
+    @property
+    def collection(self) -> str:
+        """Random id given when the collection was made."""
+        return self._read_meta("collection")
+
+    @property
+    def seq(self) -> int:
+        """Number of the last committed write."""
+        return int(self._read_meta("seq"))
+
+    def counts(self) -> tuple[int, int]:
+        """(articles, passages)."""
+        with self._engine.connect() as connection:
+            articles = connection.scalar(sa.select(sa.func.count()).select_from(tables.articles))
+            passages = connection.scalar(sa.select(sa.func.count()).select_from(tables.passages))
+        return int(articles or 0), int(passages or 0)
+
+    # --- articles
+
+    def get(self, article_id: str) -> Article:
+        """The article; NotFoundError if there is none."""
+        found = self.get_many([article_id])
+        if not found:
+            raise NotFoundError(_no_article(article_id))
+        return found[0]
+
+    def get_many(self, ids: Sequence[str]) -> list[Article]:
+        """The articles with these ids that exist, in no order."""
+        with self._engine.connect() as connection:
+            return [
+                tables.row_article(row)
+                for some in _portions(list(ids))
+                for row in connection.execute(
+                    sa.select(tables.articles).where(tables.articles.c.id.in_(some))
+                )
+            ]
+
+    def find(self, names: Sequence[str]) -> list[Article]:
+        """The articles whose id or whose file's stem is among `names`."""
+        with self._engine.connect() as connection:
+            rows = [
+                row
+                for some in _portions(list(names))
+                for row in connection.execute(
+                    sa.select(tables.articles).where(
+                        tables.articles.c.id.in_(some) | tables.articles.c.stem.in_(some)
+                    )
+                )
+            ]
+        return list({row.id: tables.row_article(row) for row in rows}.values())
+
+    def find_origin(self, origin: str) -> Article | None:
+        """The article that came from the file `origin`."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(tables.articles).where(tables.articles.c.origin == origin)
+            ).first()
+        return None if row is None else tables.row_article(row)
+
+    def page(self, limit: int = 50, offset: int = 0) -> list[Article]:
+        """Articles, newest first (undated ones last)."""
+        order = (tables.articles.c.published.desc().nulls_last(), tables.articles.c.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(tables.articles).order_by(*order).limit(limit).offset(offset)
+            )
+            return [tables.row_article(row) for row in rows]
+
+    def put(self, items: Sequence[Embedded]) -> None:
+        """Write articles, each in place of the one with its id, in one transaction."""
+        if not items:
+            return
+        with self._write() as connection:
+            seq = self._next_seq(connection)
+            self._remove(connection, [item.article.id for item in items])
+            for item in items:
+                connection.execute(
+                    sa.insert(tables.articles).values(tables.article_row(item.article, seq))
+                )
+                if not item.passages:
+                    continue
+                insert = sa.insert(tables.passages).returning(
+                    tables.passages.c.id, sort_by_parameter_order=True
+                )
+                rows = [
+                    {"article_id": item.article.id, "start": p.start, "end": p.end, "seq": seq}
+                    for p in item.passages
+                ]
+                ids = connection.scalars(insert, rows).all()
+                connection.execute(
+                    sa.insert(tables.vectors),
+                    [
+                        {"passage_id": i, "vector": v.astype("<f4").tobytes()}
+                        for i, v in zip(ids, item.vectors, strict=True)
+                    ],
+                )
+
+    def delete(self, article_id: str) -> None:
+        """Remove an article, its passages and vectors; NotFoundError if there is none."""
+        with self._write() as connection:
+            known = sa.select(tables.articles.c.id).where(tables.articles.c.id == article_id)
+            if connection.scalar(known) is None:
+                raise NotFoundError(_no_article(article_id))
+            self._next_seq(connection)
+            self._remove(connection, [article_id])
+
+    # --- passages
+
+    def live_passages(self, ids: Sequence[int], where: Filter) -> dict[int, Passage]:
+        """Those of the passages that still exist and pass the filter, in one read transaction."""
+        condition: sa.ColumnElement[bool] = sa.true()
+        if where.since is not None:
+            condition &= tables.articles.c.published >= where.since
+        if where.until is not None:
+            condition &= tables.articles.c.published <= where.until
+        if where.sources:
+            condition &= sa.func.lower(tables.articles.c.source).in_(
+                [s.lower() for s in where.sources]
+            )
+        found: dict[int, Passage] = {}
+        articles: dict[str, Article] = {}
+        with self._engine.connect() as connection:
+            for some in _portions(list(ids)):
+                for row in connection.execute(
+                    sa.select(
+                        tables.passages.c.id.label("passage_id"),
+                        tables.passages.c.start,
+                        tables.passages.c.end,
+                        tables.articles,
+                    )
+                    .join_from(tables.passages, tables.articles)
+                    .where(tables.passages.c.id.in_(some) & condition)
+                ):
+                    if row.id not in articles:
+                        articles[row.id] = tables.row_article(row)
+                    found[row.passage_id] = Passage(
+                        articles[row.id], row.start, row.end, row.passage_id
+                    )
+        return found
+
+    def passage_ids(self, up_to_seq: int) -> NDArray[np.int64]:
+        """Ids of the live passages written at or before a sequence number, ascending."""
+        query = (
+            sa.select(tables.passages.c.id)
+            .where(tables.passages.c.seq <= up_to_seq)
+            .order_by(tables.passages.c.id)
+        )
+        with self._engine.connect() as connection:
+            return np.fromiter(connection.scalars(query), dtype=np.int64)
+
+    def passages_after(
+        self, seq: int, up_to_seq: int | None = None
+    ) -> Iterator[list[StoredPassage]]:
+        """The live passages written after one sequence number and up to another, in portions."""
+        passages, articles = tables.passages.c, tables.articles.c
+        text = sa.func.substr(articles.text, passages.start + 1, passages.end - passages.start)
+        query = (
+            sa.select(passages.id, articles.title, text.label("text"), tables.vectors.c.vector)
+            .join_from(tables.passages, tables.articles)
+            .join(tables.vectors)
+            .where(passages.seq > seq)
+            .order_by(passages.id)
+        )
+        if up_to_seq is not None:
+            query = query.where(passages.seq <= up_to_seq)
+        with self._engine.connect() as connection:
+            for rows in connection.execution_options(yield_per=1000).execute(query).partitions():
+                yield [
+                    StoredPassage(
+                        row.id, row.title or "", row.text, np.frombuffer(row.vector, dtype="<f4")
+                    )
+                    for row in rows
+                ]
+
+    # --- inside
+
+    def _write(self) -> AbstractContextManager[sa.Connection]:
+        return self._engine.execution_options(write=True).begin()
+
+    def _meta(self, connection: sa.Connection, key: str) -> str:
+        return str(
+            connection.execute(
+                sa.select(tables.meta.c.value).where(tables.meta.c.key == key)
+            ).scalar_one()
+        )
+
+    def _read_meta(self, key: str) -> str:
+        with self._engine.connect() as connection:
+            return self._meta(connection, key)
+
+    def _next_seq(self, connection: sa.Connection) -> int:
+        seq = int(self._meta(connection, "seq")) + 1
+        connection.execute(
+            sa.update(tables.meta).where(tables.meta.c.key == "seq").values(value=str(seq))
+        )
+        return seq
+
+    def _remove(self, connection: sa.Connection, ids: list[str]) -> None:
+        for some in _portions(ids):
+            passages = sa.select(tables.passages.c.id).where(tables.passages.c.article_id.in_(some))
+            connection.execute(
+                sa.delete(tables.vectors).where(tables.vectors.c.passage_id.in_(passages))
+            )
+            connection.execute(
+                sa.delete(tables.passages).where(tables.passages.c.article_id.in_(some))
+            )
+            connection.execute(sa.delete(tables.articles).where(tables.articles.c.id.in_(some)))
+
+
+def _no_article(article_id: str) -> str:
+    return f"no article '{article_id}': 'dateline articles list' shows the ids"
+
+
+def _portions(values: list[T]) -> Iterator[list[T]]:
+    """Slices small enough for one SQL statement's variables."""
+    for start in range(0, len(values), _MAX_VARIABLES):
+        yield values[start : start + _MAX_VARIABLES]
