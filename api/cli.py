@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -43,7 +43,10 @@ DataDir = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+def _day(meaning: str) -> Any:
+    return typer.Option(help=meaning, formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
 
 
 def main() -> None:
@@ -144,9 +147,9 @@ def ask(
         int | None,
         typer.Option(min=1, max=100, show_default="10", help="Passages to read."),
     ] = None,
-    as_of: Annotated[Day, typer.Option(help="Only what was known on this day.")] = None,
-    since: Annotated[Day, typer.Option(help="Only what was published from this day on.")] = None,
-    until: Annotated[Day, typer.Option(help="Only what was published up to this day.")] = None,
+    as_of: Annotated[datetime | None, _day("Only what was known on this day.")] = None,
+    since: Annotated[datetime | None, _day("Only what was published from this day on.")] = None,
+    until: Annotated[datetime | None, _day("Only what was published up to this day.")] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Only this outlet; may be given again.")
     ] = None,

@@ -86,7 +86,13 @@ def print_hits(hits: Sequence[Hit], console: Console) -> None:
 
 def print_articles(articles: Sequence[Article], total: int, console: Console) -> None:
     """A table of articles."""
-    table = Table("id", "published", "source", "title", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    # The id is what the other commands ask for: it is never cut.
+    widest = max((len(article.id) for article in articles), default=0)
+    table.add_column("id", no_wrap=True, min_width=widest)
+    table.add_column("published", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    table.add_column("title", no_wrap=True)
     for article in articles:
         published = article.published.isoformat() if article.published else "-"
         table.add_row(

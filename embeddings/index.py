@@ -20,7 +20,9 @@ class VectorIndex:
     @classmethod
     def from_bytes(cls, data: bytes) -> "VectorIndex":
         """What `to_bytes` gave. Check the hash first: FAISS trusts its input."""
-        loaded = faiss.downcast_index(faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8)))
+        # deserialize_index gives the concrete type; faiss.downcast_index would return a second
+        # handle that dies with the first.
+        loaded = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
         index = cls(loaded.d)
         index._index = loaded
         return index

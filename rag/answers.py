@@ -3,12 +3,12 @@
 import math
 import re
 import string
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rag.chunking import sentence_around
-from rag.stories import fold_reprints
-from rag.types import Answer, Citation, Span
+from rag.stories import story_numbers
+from rag.types import Answer, Citation, Hit, Span
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -24,11 +24,14 @@ def normalize_answer(text: str) -> str:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt scaling: P(right) = sigmoid(scale * span score + bias); answer at `threshold` or more.
+    """What a reader's scores are worth: fitted on questions with known answers.
 
-    Platt (1999), "Probabilistic outputs for support vector machines".
+    `retrieval_weight` says how many logits one unit of a hit's score is worth. The confidence is
+    Platt scaling (Platt, 1999), sigmoid(scale * score + bias); at `threshold` or more, the
+    answer is given.
     """
 
+    retrieval_weight: float = 800.0
     scale: float = 0.5
     bias: float = 0.0
     threshold: float = 0.5
@@ -36,6 +39,15 @@ class Calibration:
     def confidence(self, score: float) -> float:
         """Probability, 0..1, that the best span of a question is right."""
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, self.scale * score + self.bias))))
+
+
+def weigh_spans(spans: Sequence[Span], hits: Sequence[Hit], retrieval_weight: float) -> list[Span]:
+    """The spans, each lower by what its passage's hit falls short of the best hit."""
+    if not hits:
+        return list(spans)
+    best = max(hit.score for hit in hits)
+    short = {hit.passage: retrieval_weight * (best - hit.score) for hit in hits}
+    return [replace(span, score=span.score - short[span.passage]) for span in spans]
 
 
 def _overlap(a: Span, b: Span) -> bool:
@@ -64,32 +76,66 @@ def merge_spans(spans: Sequence[Span]) -> list[list[Span]]:
     return groups
 
 
-def _citations(spans: Sequence[Span]) -> tuple[Citation, ...]:
-    """One citation for each story, in the order of the spans; reprints folded under it."""
-    best = {span.passage.article.id: span for span in reversed(spans)}
-    ordered = sorted(best.values(), key=lambda s: -s.score)
-    stories = fold_reprints([span.passage.article for span in ordered])
-    citations = []
-    for original, reprints in stories:
-        span = best[original.id]
-        context = sentence_around(original.text, span.start, span.end)
-        citations.append(Citation(original, span.start, span.end, *context, reprints=reprints))
-    return tuple(citations)
+@dataclass(frozen=True)
+class _Candidate:
+    """One distinct answer: its best span in each story, and the score of all together."""
+
+    text: str
+    score: float
+    citations: tuple[Citation, ...]
+
+
+def _combine(spans: Sequence[Span], stories: Mapping[str, int], scale: float) -> _Candidate:
+    """What the spans of one answer, best first, come to.
+
+    The odds exp(scale * score) of independent stories add up; within a story only the best
+    span counts, since a reprint says nothing new.
+    """
+    told: dict[int, list[Span]] = {}
+    for span in spans:
+        told.setdefault(stories[span.passage.article.id], []).append(span)
+    scores = [story[0].score for story in told.values()]
+    best = max(scores)
+    total = sum(math.exp(scale * (score - best)) for score in scores)
+    return _Candidate(
+        text=spans[0].text,
+        score=best + math.log(total) / scale,
+        citations=tuple(_cite(story) for story in told.values()),
+    )
+
+
+def _cite(spans: Sequence[Span]) -> Citation:
+    """The citation of one story: its longest telling, the others folded in as reprints."""
+    tellings = {span.passage.article.id: span for span in reversed(spans)}
+    ordered = sorted(tellings.values(), key=lambda span: -len(span.passage.article.text))
+    cited, *reprints = ordered
+    text = cited.passage.article.text
+    return Citation(
+        cited.passage.article,
+        cited.start,
+        cited.end,
+        *sentence_around(text, cited.start, cited.end),
+        reprints=tuple(span.passage.article for span in reprints),
+    )
 
 
 def make_answers(
-    spans: Sequence[Span], calibration: Calibration, limit: int = 5
+    spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration, limit: int = 5
 ) -> tuple[Answer, ...]:
-    """At most `limit` distinct answers, most confident first."""
-    answers = []
-    for group in merge_spans(spans)[:limit]:
-        citations = _citations(group)
-        answers.append(
-            Answer(
-                text=group[0].text,
-                confidence=calibration.confidence(group[0].score),
-                citations=citations,
-                independent_sources=len(citations),
-            )
+    """At most `limit` distinct answers, most confident first.
+
+    `hits` are what was read to find the spans.
+    """
+    weighed = weigh_spans(spans, hits, calibration.retrieval_weight)
+    stories = story_numbers(hit.passage.article for hit in hits)
+    candidates = [_combine(group, stories, calibration.scale) for group in merge_spans(weighed)]
+    candidates.sort(key=lambda candidate: -candidate.score)
+    return tuple(
+        Answer(
+            text=candidate.text,
+            confidence=calibration.confidence(candidate.score),
+            citations=candidate.citations,
+            independent_sources=len(candidate.citations),
         )
-    return tuple(answers)
+        for candidate in candidates[:limit]
+    )

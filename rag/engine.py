@@ -233,7 +233,7 @@ class Dateline:
         spans = reader.read(question, [hit.passage for hit in hits]) if hits else []
         read = time.perf_counter()
         calibration = reader.calibration
-        answers = make_answers(spans, calibration)
+        answers = make_answers(spans, hits, calibration)
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
             question=question,

@@ -24,6 +24,11 @@ _SPANS_PER_WINDOW = 5
 # article read whole is cut so that memory stays bounded.
 _BATCH_TOKENS = 8192
 
+_QUOTES = {"“": "”", "‘": "’", "«": "»"}
+_CLOSING = {closing: opening for opening, closing in _QUOTES.items()}
+# A word may end in an apostrophe ("the diplomats’"), so a lone ’ is no stray mark.
+del _CLOSING["’"]
+
 Logits = NDArray[np.float32]
 
 
@@ -111,13 +116,35 @@ def window_spans(
         # Whole words: a span may begin or end inside one, an answer may not.
         begin, _ = encoding.word_to_chars(encoding.word_ids[first], 1)
         _, finish = encoding.word_to_chars(encoding.word_ids[last], 1)
-        words = passage.text[begin:finish]
-        begin += len(words) - len(words.lstrip())
-        finish -= len(words) - len(words.rstrip())
-        if begin < finish:
+        begin, finish = trim(passage.text, begin, finish)
+        # No answer runs over the end of a paragraph.
+        if begin < finish and "\n" not in passage.text[begin:finish]:
             begin, finish = passage.start + begin, passage.start + finish
             spans.append(Span(passage, begin, finish, score - null, null))
     return spans
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """text[start:end] without space, stray punctuation and quotation marks around it.
+
+    Marks at one end only, or around the whole, go; marks that quote a part of it stay.
+    """
+    while start < end:
+        first, last = text[start], text[end - 1]
+        inside = text[start + 1 : end - 1]
+        if first in _QUOTES and last == _QUOTES[first] and first not in inside:
+            start, end = start + 1, end - 1
+        elif first.isspace() or first in _CLOSING:
+            start += 1
+        elif first in _QUOTES and _QUOTES[first] not in text[start:end]:
+            start += 1
+        elif last.isspace() or last in ",;:":
+            end -= 1
+        elif last in _CLOSING and _CLOSING[last] not in text[start : end - 1]:
+            end -= 1
+        else:
+            break
+    return start, end
 
 
 class ExtractiveReader:

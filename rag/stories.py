@@ -1,7 +1,7 @@
 """Reprints: articles that carry the same text are one story, whoever printed them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from rag.types import Article
 
@@ -25,22 +25,20 @@ def containment(a: set[tuple[str, ...]], b: set[tuple[str, ...]]) -> float:
     return len(a & b) / smaller if smaller else 0.0
 
 
-def fold_reprints(articles: Sequence[Article]) -> list[tuple[Article, tuple[Article, ...]]]:
-    """(article, its reprints) for each story. The longest telling stands for the story.
+def story_numbers(articles: Iterable[Article]) -> dict[str, int]:
+    """Article id -> number of its story, 0 for the story with the longest telling.
 
-    Stories come in the order of their first article.
+    An article belongs to the first story whose longest telling it repeats.
     """
-    stories: list[list[Article]] = []
-    known = {article.id: shingles(article.text) for article in articles}
-    for article in articles:
-        for story in stories:
-            if containment(known[story[0].id], known[article.id]) >= SAME_STORY:
-                story.append(article)
+    longest: list[set[tuple[str, ...]]] = []
+    numbers: dict[str, int] = {}
+    for article in sorted(set(articles), key=lambda a: (-len(a.text), a.id)):
+        own = shingles(article.text)
+        for number, told in enumerate(longest):
+            if containment(told, own) >= SAME_STORY:
+                numbers[article.id] = number
                 break
         else:
-            stories.append([article])
-    folded = []
-    for story in stories:
-        original = max(story, key=lambda a: len(a.text))
-        folded.append((original, tuple(a for a in story if a is not original)))
-    return folded
+            numbers[article.id] = len(longest)
+            longest.append(own)
+    return numbers

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,52 @@ def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(tmp_path: Path) -
     assert read_one(write(tmp_path / "story [1].txt", BODY)).id == "story [1]"
 
 
+@pytest.mark.parametrize("pattern", ["**", "**/*.txt", "a/**/*.txt", "**/b/**/*.txt", "./a/**/"])
+def test_two_stars_stand_for_any_depth_without_links_and_hidden_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    for name in ["a/b/c/x.txt", "a/b/y.txt", "a/.git/z.txt"]:
+        write(tmp_path / name, BODY)
+    for link in ["up", "back"]:  # two of them: glob.glob goes 2**40 ways
+        (tmp_path / "a" / link).symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert [a.id for a in read(pattern) if isinstance(a, Article)] == ["x", "y"]
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "news" / "a.txt", BODY)
+    for path in ["~", "~/news", "~/news/a.txt", "~/n*/*.txt"]:
+        assert read_one(path).origin == str(tmp_path / "news" / "a.txt")
+        assert total_articles([path]) == 1
+
+
+def test_a_file_is_read_once_however_many_paths_lead_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "news" / "a.txt", BODY)
+    write(tmp_path / "news" / "b.csv", "text\nOne.\n")
+    (tmp_path / "link").symlink_to(tmp_path / "news")
+    monkeypatch.chdir(tmp_path)
+    paths = ["news", "news", "news/a.txt", tmp_path, tmp_path, "news/*.txt", "news/../news", "link"]
+    article, row, *skipped = read(*paths)
+    assert isinstance(article, Article)
+    assert isinstance(row, Article)
+    assert [s.where for s in skipped if isinstance(s, Skipped)] == [str(tmp_path / "link")]
+    assert total_articles(paths) == 1 + 2
+
+
+def test_a_folder_may_hold_a_file_called_like_stdin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "-", BODY)
+    monkeypatch.chdir(tmp_path)
+    for path in ["./-", tmp_path]:
+        (skipped,) = read(path)
+        assert isinstance(skipped, Skipped)
+        assert skipped.reason.startswith("unknown suffix")
+
+
 def test_paths_without_articles_are_reported(tmp_path: Path) -> None:
     assert reason(tmp_path / "none.txt") == "no such file or folder"
     assert reason(tmp_path / "*.txt") == "no file matches this pattern"
@@ -89,6 +135,39 @@ def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
         "a link to a folder: name that folder itself",
     ]
     assert len(found) == 4
+
+
+def test_links_that_lead_to_themselves_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to(tmp_path)
+    (tmp_path / "one.txt").symlink_to(tmp_path / "two.txt")
+    (tmp_path / "two.txt").symlink_to(tmp_path / "one.txt")
+    reasons = [s.reason for s in read(tmp_path) if isinstance(s, Skipped)]
+    assert reasons == [
+        "not a regular file",
+        "a link to a folder: name that folder itself",
+        "not a regular file",
+    ]
+    assert reason(tmp_path / "one.txt") == "no such file or folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_and_folders_without_permission_are_reported(tmp_path: Path) -> None:
+    closed = write(tmp_path / "a.txt", BODY)
+    closed.chmod(0o000)
+    assert reason(closed) == "cannot be read: Permission denied"
+    inside = write(tmp_path / "folder" / "b.txt", BODY)
+    for mode in (0o000, 0o400):  # 0o400: its names can be listed, nothing in it opened
+        inside.parent.chmod(mode)
+        (skipped,) = read(inside.parent)
+        assert isinstance(skipped, Skipped)
+        assert skipped.reason == "cannot be read: Permission denied"
+    inside.parent.chmod(0o700)
+
+
+def test_a_folder_with_the_suffix_of_a_file_is_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "news.txt" / "a.txt", BODY)
+    assert read_one(tmp_path / "news.txt").id == "a"
+    assert read_one(tmp_path).id == "a"
 
 
 def test_errors_of_the_system_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +192,11 @@ def test_a_file_name_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     assert skipped == Skipped(f"{tmp_path}/caf?.txt", "its name is not UTF-8: rename it")
 
 
+def test_a_path_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    assert read(path) == [Skipped(f"{tmp_path}/caf?", "no such file or folder")]
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", b"\x00\x01")
     write(tmp_path / "b.txt", BODY)
@@ -127,7 +211,7 @@ def test_total_counts_files_and_lines(tmp_path: Path) -> None:
     write(tmp_path / "c.jsonl", "{}\n{}\n{}")
     write(tmp_path / "d.csv", "text\nOne\nTwo\n")
     write(tmp_path / "e.jsonl", "")
-    assert total_articles([tmp_path, tmp_path / "a.txt", tmp_path / "none.txt"]) == 1 + 3 + 3 + 1
+    assert total_articles([tmp_path, tmp_path / "none.txt"]) == 1 + 3 + 3
     assert total_articles([tmp_path, "-"]) is None
 
 
@@ -168,9 +252,27 @@ def test_a_binary_file_is_no_text(tmp_path: Path, raw: bytes) -> None:
     assert reason(write(tmp_path / "picture.txt", raw)).startswith("not text")
 
 
-@pytest.mark.parametrize("content", ["", " \n\n", "Advertisement\n\nShare", "date 2024-03-04"])
-def test_a_file_without_article_text_is_reported(tmp_path: Path, content: str) -> None:
-    assert reason(write(tmp_path / "empty.txt", content)).startswith("no article text")
+@pytest.mark.parametrize("content", ["", " \n\n", "\ufeff", "Advertisement\n\nShare"])
+@pytest.mark.parametrize("suffix", ["txt", "md", "html", "htm"])
+def test_a_file_without_article_text_is_reported(tmp_path: Path, content: str, suffix: str) -> None:
+    assert reason(write(tmp_path / f"empty.{suffix}", content)).startswith("no article text")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "date 2024-03-04"),
+        ("a.txt", b"\xff\xfe"),
+        ("a.md", "---\ntitle: Bridge\n---\n"),
+        ("a.md", "# Bridge shut\n"),
+        ("a.md", "![A picture](bridge.png)"),
+        ("a.html", "<html></html>"),
+        ("a.html", "<html><body><!-- nothing --></body></html>"),
+        ("a.html", "no markup at all"),
+    ],
+)
+def test_a_header_alone_is_no_article(tmp_path: Path, name: str, content: str | bytes) -> None:
+    assert reason(write(tmp_path / name, content)).startswith("no article text")
 
 
 def test_text_files_are_cleaned(tmp_path: Path) -> None:
@@ -348,10 +450,45 @@ def test_html_without_metadata_has_no_guessed_date(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "html", ["", "no markup at all", "<html></html>", "<html><body></body></html>"]
+    ("title", "heading", "site", "expected"),
+    [
+        ("Bridge shut after crack", "Bridge shut after crack", "", "Bridge shut after crack"),
+        ("Bridge shut - Harbour Wire", "Bridge shut", "", "Bridge shut"),
+        ("Bridge shut | Ports | Harbour Wire", "Bridge shut", "", "Bridge shut"),
+        ("Bridge shut :: Harbour Wire", "Bridge<br>shut", "", "Bridge shut"),
+        ("The “old” bridge – Wire", "The &quot;old&quot; <em>bridge</em>", "", "The “old” bridge"),
+        ("Bridge – what we know – Wire", "Bridge – what we know", "", "Bridge – what we know"),
+        ("Bridge shut – Harbour Wire", "", "Harbour Wire", "Bridge shut"),
+        (
+            "Harbour Wire | Bridge shut",
+            "Harbour Wire",
+            "Harbour Wire",
+            "Harbour Wire | Bridge shut",
+        ),
+    ],
 )
-def test_html_without_text_is_reported(tmp_path: Path, html: str) -> None:
-    assert reason(write(tmp_path / "story.html", html)).startswith("no article text")
+def test_the_title_of_a_page_is_its_headline_without_the_outlet(
+    tmp_path: Path, title: str, heading: str, site: str, expected: str
+) -> None:
+    html = (
+        f'<html><head><title>{title}</title><meta property="og:title" content="{title}">'
+        f'<meta property="og:site_name" content="{site}"></head>'
+        f"<body><article><h1>{heading}</h1><p>{BODY}</p><p>{MORE}</p></article></body></html>"
+    )
+    article = read_one(write(tmp_path / "story.html", html))
+    assert article.title == expected
+    if heading and heading != site:
+        assert article.text == f"{BODY}\n{MORE}"
+
+
+def test_a_headline_below_the_name_of_its_section_leaves_the_text(tmp_path: Path) -> None:
+    html = (
+        "<html><head><title>Bridge shut - Harbour Wire</title></head><body><article><p>World</p>"
+        f"<h1>Bridge shut</h1><p>By Zora Quill</p><p>{BODY}</p></article></body></html>"
+    )
+    article = read_one(write(tmp_path / "story.html", html))
+    assert (article.title, article.byline) == ("Bridge shut", "Zora Quill")
+    assert article.text == f"World\n{BODY}"
 
 
 def test_an_html_parser_that_fails_is_reported(
@@ -434,13 +571,6 @@ def test_metadata_beats_what_cleaning_finds() -> None:
     assert (article.byline, article.source) == ("John Roe", "Ledger")
     assert article.text == f"Bridge shut\n\n{BODY}"
     assert article.removed == ("date 2024-03-04", "By Zora Quill", "Source: Wire")
-
-
-@pytest.mark.parametrize("day", [date(2024, 3, 4), datetime(2024, 3, 4, 10, 30)])
-def test_a_date_may_be_one_already(day: date) -> None:
-    published = article_from_mapping({"text": BODY, "published": day}).published
-    assert published == date(2024, 3, 4)
-    assert type(published) is date
 
 
 def test_authors_may_be_a_list() -> None:

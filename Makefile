@@ -1,0 +1,45 @@
+# make demo   try Dateline on the sample collection
+# make test   everything that must hold before a change is kept
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
+
+.PHONY: demo test wheel clean
+
+demo: $(VENV)/installed
+	$(DEMO) ingest eval/sample/articles
+	@echo
+	$(DEMO) ask "Who mediated between Kelmara and Ostrevia?"
+	$(DEMO) ask "How many people were aboard the Skerry Dawn?"
+	$(DEMO) ask "What did the Aldmoor railway study say the line would cost?"
+	@echo 'Ask your own: DATELINE_DATA_DIR=.demo $(BIN)/dateline ask "..."'
+
+test: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+wheel: $(VENV)/installed-test
+	rm -rf build dist
+	$(BIN)/python -m build --wheel
+
+$(VENV)/installed: pyproject.toml
+	$(MAKE) $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: pyproject.toml
+	$(MAKE) $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@ $(VENV)/installed
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Dateline needs Python 3.11 or newer: make PYTHON=python3.11 ...'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) .demo build dist *.egg-info

@@ -1,0 +1,169 @@
+"""Plain text, Markdown and HTML files -> `{"text": ..., and what else the page says of itself}`.
+
+The keys are those that `rag.formats.article_from_mapping` knows.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+
+import yaml
+from charset_normalizer import from_bytes
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from rag.cleaning import same
+from rag.errors import UnreadableError
+
+
+def text_fields(raw: bytes) -> Mapping[str, object]:
+    """Raises UnreadableError for what is no text."""
+    return {"text": _decode(raw)}
+
+
+def _decode(raw: bytes, charset: str = "utf-8") -> str:
+    """The text of a file; `charset` is what the file itself says. Raises UnreadableError."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in raw:
+        raise UnreadableError("not text: it holds NUL bytes")
+    else:
+        encodings = ["utf-8-sig", charset]
+        # In a text that is nearly all ASCII a detector guesses wildly (a ü and a curly quote look
+        # Chinese to it); Windows-1252 is what Western newsrooms write.
+        if len(raw.translate(None, bytes(range(128)))) * 10 < len(raw):
+            encodings.append("cp1252")
+    for encoding in encodings:
+        try:
+            return raw.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+    guess = from_bytes(raw).best()
+    if guess is None:
+        raise UnreadableError("not text: its encoding cannot be told; save it as UTF-8")
+    return str(guess)
+
+
+# --- HTML ----------------------------------------------------------------------------------------
+
+
+def html_fields(raw: bytes) -> Mapping[str, object]:
+    """The article of a web page. Raises UnreadableError for a page that holds none."""
+    # Imported late: it takes 0.3 s, and only HTML needs it.
+    import trafilatura
+    from trafilatura.settings import Document
+
+    declared = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", raw[:2048], re.IGNORECASE)
+    html = _decode(raw, declared[1].decode("ascii", "replace") if declared else "utf-8")
+    try:
+        tree = trafilatura.load_html(html)
+        headings = [] if tree is None else list(tree.iter("h1"))
+        for line_break in [found for heading in headings for found in heading.iter("br")]:
+            # A headline is one line, wherever the page breaks it.
+            line_break.tail = f" {line_break.tail or ''}"
+            line_break.drop_tag()
+        said = [heading.text_content() for heading in headings]
+        page = (
+            None
+            if tree is None
+            else trafilatura.bare_extraction(
+                tree,
+                favor_recall=True,
+                include_comments=False,
+                with_metadata=True,
+                # The page's own date, not any date that its text mentions.
+                date_extraction_params={"original_date": True, "extensive_search": False},
+            )
+        )
+    except Exception as error:  # a parser of the whole web's HTML: whatever it raises, go on
+        raise UnreadableError(f"not readable as HTML: {error!r}") from error
+    if tree is None or not isinstance(page, Document) or not page.text:
+        raise UnreadableError("no article text: the page holds no paragraphs")
+    return {
+        "text": re.sub(r"^\|(?:-+\|)+\n", "", page.text, flags=re.MULTILINE),  # rules in tables
+        "title": page.title and _headline(page.title, said, page.sitename or ""),
+        "byline": page.author and page.author.replace("; ", ", "),
+        "published": page.date,
+        "source": page.sitename,
+        "url": page.url,
+        "language": tree.get("lang"),
+    }
+
+
+def _headline(title: str, headings: list[str], outlet: str) -> str:
+    """`title` up to where it says what a heading says, or where only the outlet's name follows."""
+    headings = [heading for heading in headings if not same(heading, outlet)]
+    for mark in re.finditer(r"\s+[^\w\s]{1,2}\s+|$", title):
+        headline, rest = title[: mark.start()], title[mark.end() :]
+        if any(same(headline, heading) for heading in headings) or same(rest, outlet):
+            return headline
+    return title
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+_MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+_BLOCK_ENDS = (
+    "paragraph_close",
+    "heading_close",
+    "table_close",
+    "bullet_list_close",
+    "ordered_list_close",
+)
+
+
+def markdown_fields(raw: bytes) -> Mapping[str, object]:
+    """The front matter's fields and the text. Raises UnreadableError for broken front matter."""
+    front, body = _split_front_matter(_decode(raw).replace("\r\n", "\n"))
+    tokens = [token for token in _MARKDOWN.parse(body) if token.type != "html_block"]
+    # Under its second name, so that a title in the front matter goes before it.
+    heading = {"headline": _inline_text(tokens[1])} if tokens and tokens[0].tag == "h1" else {}
+    return heading | front | {"text": _markdown_text(tokens)}
+
+
+def _split_front_matter(text: str) -> tuple[dict[str, object], str]:
+    """(the fields of the front matter, the text below it). Raises UnreadableError."""
+    if not re.match(r"---[ \t]*\n", text):
+        return {}, text
+    found = re.match(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$(.*)", text, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise UnreadableError("broken front matter at line 1: no '---' closes it")
+    try:
+        # BaseLoader: a title is a string whatever it looks like, and so is a date.
+        values = yaml.load(found[1], yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = 1 if mark is None else mark.line + 2
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UnreadableError(f"broken front matter at line {line}: {problem}") from None
+    if values and not isinstance(values, dict):
+        raise UnreadableError("broken front matter at line 2: expected lines of 'name: value'")
+    absent = ("", "~", "null")
+    return {name.lower(): v for name, v in (values or {}).items() if v not in absent}, found[2]
+
+
+def _markdown_text(tokens: list[Token]) -> str:
+    """Plain text: a line a paragraph, heading, list item or table row; code as it stands."""
+    lines: list[str] = []
+    bullet, cells = "", list[str]()
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.type == "list_item_open":
+            bullet = "• "
+        elif token.type == "inline" and before is not None and before.tag in ("td", "th"):
+            cells.append(_inline_text(token))
+        elif token.type == "inline":
+            lines.append(bullet + _inline_text(token))
+            bullet = ""
+        elif token.type == "tr_close":
+            lines.append(" | ".join(cells))
+            cells.clear()
+        elif token.type in ("fence", "code_block"):
+            lines += [token.content, ""]
+        elif token.type in _BLOCK_ENDS and not token.hidden:
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _inline_text(token: Token) -> str:
+    breaks = {"softbreak": " ", "hardbreak": "\n", "image": "", "html_inline": ""}
+    return "".join(breaks.get(child.type, child.content) for child in token.children or ())

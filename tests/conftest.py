@@ -1,0 +1,114 @@
+"""Fakes whose arithmetic can be done by eye, and a collection built from them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+
+from embeddings.encoder import Vectors
+from rag.answers import Calibration
+from rag.engine import Dateline
+from rag.index import EmbeddedIndex
+from rag.store import Embedded, Store
+from rag.types import Article, Passage, Span
+
+# A busy machine makes single examples slow; that is no fault of the code.
+hypothesis.settings.register_profile("dateline", deadline=None)
+hypothesis.settings.load_profile("dateline")
+
+
+class FakeEncoder:
+    """A text is (how often "storm", how often "vote", how often "match", 1), made unit length.
+
+    A token is what stands between spaces.
+    """
+
+    name = "fake-encoder"
+    dimension = 4
+    words = ("storm", "vote", "match")
+
+    def encode_query(self, query: str) -> Vectors:
+        vector: Vectors = self.encode_passages([query])[0]
+        return vector
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.ones((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            vectors[row, :3] = [text.lower().count(word) for word in self.words]
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+
+class FakeReader:
+    """In "answer: Tuesday 3.5", the word after the marker answers, with the score after it."""
+
+    name = "fake-reader"
+    calibration = Calibration(retrieval_weight=0.0, scale=1.0, bias=0.0, threshold=0.5)
+    marked = re.compile(r"answer: (\S+) (-?\d+(?:\.\d+)?)")
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        spans = [
+            Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), null_score=0.0)
+            for p in passages
+            for m in self.marked.finditer(p.text)
+        ]
+        return sorted(spans, key=lambda span: -span.score)
+
+
+def article(text: str, id: str = "a", **fields: Any) -> Article:
+    """An article; the first argument is the one that tests are about."""
+    return Article(id, text, **fields)
+
+
+def whole(article: Article) -> Embedded:
+    """The article as one passage, embedded by the fake."""
+    return Embedded(
+        article,
+        (Passage(article, 0, len(article.text)),),
+        FakeEncoder().encode_passages([article.text]),
+    )
+
+
+def at(degrees: float) -> Vectors:
+    """The unit vector in that direction of the first quadrant's first two dimensions."""
+    radians = np.radians(degrees)
+    return np.array([np.cos(radians), np.sin(radians), 0.0, 0.0], dtype=np.float32)
+
+
+def in_words(article: Article, first_degrees: float = 0.0, step: float = 0.1) -> Embedded:
+    """Every word a passage; their vectors point `step` degrees further each."""
+    passages = tuple(
+        Passage(article, m.start(), m.end()) for m in re.finditer(r"\S+", article.text)
+    )
+    vectors = np.stack([at(first_degrees + step * i) for i in range(len(passages))])
+    return Embedded(article, passages, vectors)
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty collection in `tmp_path / "data"`."""
+    with Store.create(tmp_path / "data", FakeEncoder.name) as opened:
+        yield opened
+
+
+@pytest.fixture
+def index(store: Store, tmp_path: Path) -> EmbeddedIndex:
+    """The index of `store`, in `tmp_path / "data" / "index"`."""
+    return EmbeddedIndex(tmp_path / "data" / "index", store, FakeEncoder.dimension)
+
+
+@pytest.fixture
+def dateline(store: Store, index: EmbeddedIndex, encoder: FakeEncoder) -> Dateline:
+    """An empty collection that reads and embeds with the fakes."""
+    return Dateline(store, index, encoder, FakeReader)

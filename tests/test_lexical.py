@@ -1,0 +1,120 @@
+"""Passages are found by their words, whatever the question is written like."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.lexical import LexicalIndex
+
+PASSAGES = [
+    (1, "Banks raise rates", "The U.S. bank raised its rate for the third time."),
+    (2, "", "Talks on Gaza resumed in Cairo, negotiators said."),
+    (3, "Peace vote", "Lawmakers do not want war and voted for peace."),
+    (4, "Île-de-France", "Émile Müller reopened the café in Kraków 🎉 on 5.5.2024."),
+    (5, "Election", "أعلن الوزير النتيجة. 该协议于周二签署。 Киев молчит."),
+]
+
+
+@pytest.fixture(scope="module")
+def lexical() -> LexicalIndex:
+    index = LexicalIndex.in_memory()
+    index.add(PASSAGES)
+    return index
+
+
+def found(index: LexicalIndex, query: str, k: int = 10) -> set[int]:
+    return {i for i, _ in index.search(query, k)}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Gaza", {2}),
+        ("-Gaza", {2}),
+        ("+Gaza -Cairo", {2}),
+        ("NOT war", {3}),
+        ("peace AND unheard", {3}),
+        ("Cairo OR", {2}),
+        ('u.s. bank: "rate (rise', {1}),
+        ("title:peace", {3}),
+        ("text:nothing", set()),
+        ("[bank TO rate]", {1}),
+        ("bank^2 rate~1 ca?ro gaz*", {1}),
+        ("Gaza\\", {2}),
+        ("{Gaza}\n\t\x00/Gaza/", {2}),
+        ("Who voted?!", {3}),
+        ("", set()),
+        ("   ", set()),
+        ("?! - \"'()", set()),
+        ("🎉", set()),
+        ("🎉 Kraków 🎉", {4}),
+    ],
+)
+def test_no_character_of_a_question_is_syntax(
+    lexical: LexicalIndex, query: str, expected: set[int]
+) -> None:
+    assert found(lexical, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("emile MULLER", {4}),
+        ("Cafe", {4}),
+        ("krakow", {4}),
+        ("Krako\u0301w", set()),  # canonical text and questions are NFC; two words otherwise
+        ("Ile de France", {4}),
+        ("raising", {1}),
+        ("negotiator", {2}),
+        ("Киев", {5}),
+        ("الوزير", {5}),
+    ],
+)
+def test_words_match_without_case_diacritics_and_endings(
+    lexical: LexicalIndex, query: str, expected: set[int]
+) -> None:
+    assert found(lexical, query) == expected
+
+
+def test_words_of_the_title_are_found(lexical: LexicalIndex) -> None:
+    assert found(lexical, "election") == {5}
+    assert found(lexical, "Banks") == {1}
+
+
+def test_a_passage_with_more_of_the_words_comes_first(lexical: LexicalIndex) -> None:
+    ranked = lexical.search("peace war Cairo", 10)
+    assert [i for i, _ in ranked] == [3, 2]
+    assert ranked[0][1] > ranked[1][1] > 0
+
+
+@pytest.mark.parametrize(("k", "expected"), [(0, 0), (1, 1), (2, 2), (99, 2)])
+def test_no_more_than_k_are_found(lexical: LexicalIndex, k: int, expected: int) -> None:
+    assert len(lexical.search("peace Cairo", k)) == expected
+
+
+@given(st.text(max_size=60))
+def test_any_question_is_safe(lexical: LexicalIndex, query: str) -> None:
+    assert found(lexical, query) <= {1, 2, 3, 4, 5}
+
+
+@given(st.text(alphabet=st.sampled_from("gaza +-!(){}[]^\"~*?:\\/&|'ANDORNOTIN.<>=é🎉"), max_size=40))
+def test_any_syntax_around_a_word_still_finds_it(lexical: LexicalIndex, noise: str) -> None:
+    assert 3 in found(lexical, f"{noise} war {noise}")
+
+
+def test_adding_twice_keeps_both() -> None:
+    index = LexicalIndex.in_memory()
+    index.add([(7, "", "storm")])
+    index.add([(8, "", "storm")])
+    index.add([])
+    assert found(index, "storm") == {7, 8}
+    assert len(index) == 2
+
+
+def test_an_index_in_a_folder_opens_again(tmp_path: Path) -> None:
+    LexicalIndex.create(tmp_path).add(PASSAGES)
+    again = LexicalIndex.open(tmp_path)
+    assert found(again, "krakow") == {4}
+    assert len(again) == 5

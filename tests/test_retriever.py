@@ -1,0 +1,167 @@
+"""The right passages in the right order, and as many as there are."""
+
+import re
+from datetime import date
+
+import pytest
+from conftest import FakeEncoder, article, in_words, whole
+
+from rag.index import _FEW_CHANGES, EmbeddedIndex
+from rag.retriever import Retriever, reciprocal_rank_fusion
+from rag.store import EVERYTHING, Embedded, Filter, Store
+from rag.types import Article, Passage
+
+
+@pytest.fixture
+def retriever(store: Store, index: EmbeddedIndex, encoder: FakeEncoder) -> Retriever:
+    return Retriever(store, index, encoder)
+
+
+# --- fusion
+
+
+@pytest.mark.parametrize(
+    ("rankings", "expected"),
+    [
+        ([], []),
+        ([[], []], []),
+        ([[4]], [(4, 1 / 61)]),
+        ([[4, 5], []], [(4, 1 / 61), (5, 1 / 62)]),
+        # Second in both beats first in one.
+        ([[1, 2, 3], [4, 2]], [(2, 2 / 62), (1, 1 / 61), (4, 1 / 61), (3, 1 / 63)]),
+        # Equal sums: the smaller id first, so that an order can be relied on.
+        ([[9, 8], [8, 9]], [(8, 1 / 61 + 1 / 62), (9, 1 / 61 + 1 / 62)]),
+        ([[1], [1], [1]], [(1, 3 / 61)]),
+    ],
+)
+def test_reciprocal_rank_fusion(
+    rankings: list[list[int]], expected: list[tuple[int, float]]
+) -> None:
+    fused = reciprocal_rank_fusion(rankings)
+    assert [i for i, _ in fused] == [i for i, _ in expected]
+    assert [s for _, s in fused] == pytest.approx([s for _, s in expected])
+
+
+# --- retrieval
+
+
+def test_hits_are_fused_from_both_rankings(
+    store: Store, index: EmbeddedIndex, retriever: Retriever
+) -> None:
+    # Dense: 2 (nearest), 1, 3. Lexical: 1 has both words, 2 one of them, 3 none.
+    store.put(
+        [
+            whole(article("storm storm vote at Ellan", "one")),
+            whole(article("storm storm storm today", "two")),
+            whole(article("a match", "three")),
+        ]
+    )
+    index.refresh()
+    hits = retriever.retrieve("storm Ellan", 10, EVERYTHING)
+    assert [(hit.passage.article.id, hit.score) for hit in hits] == [
+        ("one", pytest.approx(1 / 62 + 1 / 61)),
+        ("two", pytest.approx(1 / 61 + 1 / 62)),
+        ("three", pytest.approx(1 / 63)),
+    ]
+    assert [hit.passage.id for hit in hits] == [1, 2, 3]
+    assert hits[0].passage.text == "storm storm vote at Ellan"
+
+
+def test_an_empty_collection_has_no_hits(retriever: Retriever) -> None:
+    assert retriever.retrieve("storm", 10, EVERYTHING) == []
+
+
+@pytest.mark.parametrize(("k", "expected"), [(0, 0), (1, 1), (3, 3), (70, 70), (200, 80)])
+def test_at_most_k_hits(
+    store: Store, index: EmbeddedIndex, retriever: Retriever, k: int, expected: int
+) -> None:
+    store.put([in_words(article(" ".join(f"w{i}" for i in range(80))))])
+    index.refresh()
+    hits = retriever.retrieve("storm", k, EVERYTHING)
+    assert len(hits) == expected
+    assert len({hit.passage.id for hit in hits}) == expected
+
+
+BETTER = 300
+"""So many passages rank before the wanted ones: more than one helping of either ranking."""
+
+
+def in_lines(article: Article) -> Embedded:
+    """Every line a passage, embedded by the fake."""
+    passages = tuple(
+        Passage(article, m.start(), m.end()) for m in re.finditer(r".+", article.text)
+    )
+    return Embedded(article, passages, FakeEncoder().encode_passages([p.text for p in passages]))
+
+
+@pytest.fixture
+def crowded(store: Store, index: EmbeddedIndex) -> None:
+    """300 better passages in the Post of January, and 12 in the Tidings of February."""
+    better = "storm storm storm\n" * BETTER
+    worse = "storm and vote and much else\n" * 12
+    store.put(
+        [
+            in_lines(article(better, "post", source="Post", published=date(2024, 1, 1))),
+            in_lines(article(worse, "tidings", source="Tidings", published=date(2024, 2, 1))),
+        ]
+    )
+    index.refresh()
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize(
+    "where", [Filter(sources=("Tidings",)), Filter(since=date(2024, 1, 2))], ids=str
+)
+@pytest.mark.parametrize(("k", "expected"), [(10, 10), (12, 12), (40, 12)])
+def test_a_filter_leaves_k_where_there_are_k(
+    retriever: Retriever, where: Filter, k: int, expected: int
+) -> None:
+    hits = retriever.retrieve("storm", k, where)
+    assert len(hits) == expected
+    assert {hit.passage.article.source for hit in hits} == {"Tidings"}
+
+
+@pytest.mark.usefixtures("crowded")
+def test_a_filter_that_nothing_passes(retriever: Retriever) -> None:
+    assert retriever.retrieve("storm", 10, Filter(sources=("Herald",))) == []
+
+
+@pytest.mark.usefixtures("crowded")
+def test_deleted_passages_leave_k_where_there_are_k(
+    store: Store, index: EmbeddedIndex, retriever: Retriever
+) -> None:
+    store.delete("post")
+    # Not refreshed: every better passage is still in the index.
+    assert len(index) == BETTER + 12
+    hits = retriever.retrieve("storm", 10, EVERYTHING)
+    assert len(hits) == 10
+    assert {hit.passage.article.source for hit in hits} == {"Tidings"}
+
+
+def test_a_deleted_article_is_never_found_though_a_generation_holds_it(
+    store: Store, index: EmbeddedIndex, retriever: Retriever, encoder: FakeEncoder
+) -> None:
+    words = " ".join(f"w{i}" for i in range(_FEW_CHANGES))
+    store.put([whole(article("storm in Ellan", "gone")), whole(article("storm in Port", "kept"))])
+    store.put([in_words(article(words, "many"))])
+    index.refresh()
+    store.delete("gone")
+    index.refresh()
+    gone = encoder.encode_query("storm in Ellan")
+    assert 1 in [i for i, _ in index.dense(gone, 5)]
+    assert [i for i, _ in index.lexical("Ellan", 5)] == [1]
+    hits = retriever.retrieve("storm in Ellan", 20, EVERYTHING)
+    assert hits[0].passage.text == "storm in Port"
+    assert "gone" not in {hit.passage.article.id for hit in hits}
+
+
+def test_a_replaced_article_is_found_by_its_new_words_only(
+    store: Store, index: EmbeddedIndex, retriever: Retriever
+) -> None:
+    store.put([whole(article("storm in Ellan"))])
+    index.refresh()
+    store.put([whole(article("match in Port"))])
+    index.refresh()
+    (hit,) = retriever.retrieve("Ellan Port", 10, EVERYTHING)
+    assert hit.passage.article == article("match in Port")
+    assert hit.passage.text == "match in Port"
