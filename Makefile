@@ -11,9 +11,9 @@ DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
 	@echo
-	$(DEMO) ask "Who mediated between Kelmara and Ostrevia?"
-	$(DEMO) ask "How many people were aboard the Skerry Dawn?"
-	$(DEMO) ask "What did the Aldmoor railway study say the line would cost?"
+	$(DEMO) ask "Which judge was put at the head of the inquiry into the Skerry Dawn?"
+	$(DEMO) ask "At what depth did the wreck of the Skerry Dawn lie?"
+	$(DEMO) ask "Why won't the Aldmoor railway use the old tunnel?"
 	@echo 'Ask your own: DATELINE_DATA_DIR=.demo $(BIN)/dateline ask "..."'
 
 test: $(VENV)/installed-test

@@ -76,10 +76,7 @@ def create_app(engine: Dateline) -> FastAPI:
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
-        responses={
-            code: {"model": Problem, "content": {"application/problem+json": {}}}
-            for code in (422, 503)
-        },
+        responses={422: {"model": Problem}, 503: {"model": Problem}},
     )
     app.state.engine = engine
     app.add_exception_handler(DatelineError, _on_dateline_error)
@@ -87,6 +84,7 @@ def create_app(engine: Dateline) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     _add_routes(app)
+    _document_problems(app)
     return app
 
 
@@ -134,7 +132,7 @@ def _add_routes(app: FastAPI) -> None:
     def add_articles(
         engine: Engine,
         articles: Annotated[
-            ArticleIn | list[ArticleIn | dict[str, Any]],
+            ArticleIn | list[ArticleIn | Any],
             Body(openapi_examples=examples.ARTICLES),
         ],
     ) -> IngestOut:
@@ -182,14 +180,24 @@ def _add_routes(app: FastAPI) -> None:
         return Readiness(articles=articles, passages=passages, models=models)
 
 
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "content": {"application/problem+json": {}}}
-}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}
 
 
-def _read_item(item: ArticleIn | dict[str, Any], number: int) -> Article | Skipped:
+def _document_problems(app: FastAPI) -> None:
+    """Let the OpenAPI page name the media type that errors really have."""
+    for path in app.openapi()["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if status >= "400":
+                    schema = {"$ref": "#/components/schemas/Problem"}
+                    response["content"] = {"application/problem+json": {"schema": schema}}
+
+
+def _read_item(item: object, number: int) -> Article | Skipped:
     """One article of a list; what is wrong with it does not stop the others."""
-    fields = item if isinstance(item, dict) else item.model_dump(exclude_none=True)
+    fields = item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
+    if not isinstance(fields, dict):
+        return Skipped(f"[{number}]", "not an object: expected one with a 'text'")
     try:
         return article_from_mapping(fields)
     except InputError as error:

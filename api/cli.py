@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXIT_USER_ERROR = 1
 EXIT_NO_ANSWER = 3
 EXIT_INTERRUPTED = 130
+_MOST = 2**31 - 1
 
 app = typer.Typer(
     name="dateline",
@@ -54,6 +55,7 @@ def main() -> None:
     logging.getLogger("dateline").addHandler(_StderrHandler())
     logging.getLogger("dateline").setLevel(logging.INFO)
     try:
+        _check_arguments(sys.argv[1:])
         app()
     except DatelineError as error:
         _fail(str(error))
@@ -61,6 +63,13 @@ def main() -> None:
         # The reader of our output has gone (as `head` does): nothing is left to say.
         sys.stderr.close()
         raise SystemExit(EXIT_USER_ERROR) from None
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Bytes that are not UTF-8 reach Python as lone surrogates, which nothing can store."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise InputError(f"the argument {argument!a} is not UTF-8")
 
 
 class _StderrHandler(logging.Handler):
@@ -113,13 +122,13 @@ def ingest(
     from api.progress import ingest_with_progress
     from api.schemas import IngestOut
 
-    engine = _open(data_dir, create=True)
-    fates, interrupted = ingest_with_progress(engine, paths)
+    with _open(data_dir, create=True) as engine:
+        fates, interrupted = ingest_with_progress(engine, paths)
+        articles, passages = engine.counts()
     result = IngestOut.of(fates)
     if as_json:
         _print_json(result.model_dump_json(indent=2))
     else:
-        articles, passages = engine.counts()
         print(
             f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged, "
             f"{result.skipped} skipped; the collection holds {articles} articles "
@@ -127,7 +136,8 @@ def ingest(
         )
     for fate in fates:
         if fate.status == "skipped":
-            print(f"dateline: skipped {fate.where}: {fate.reason}", file=sys.stderr)
+            where = " ".join(str(fate.where).split())
+            print(f"dateline: skipped {where}: {fate.reason}", file=sys.stderr)
     if interrupted:
         print(
             "dateline: interrupted; what is counted here is kept, the same command goes on",
@@ -161,14 +171,15 @@ def ask(
     from api.schemas import AskResponse
     from api.terminal import print_explanation, print_reply
 
-    reply = _open(data_dir).ask(
-        question,
-        top_k=top_k,
-        as_of=as_of.date() if as_of else None,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
-        sources=source or [],
-    )
+    with _open(data_dir) as engine:
+        reply = engine.ask(
+            question,
+            top_k=top_k,
+            as_of=as_of.date() if as_of else None,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            sources=source or [],
+        )
     if as_json:
         _print_json(AskResponse.of(reply).model_dump_json(indent=2))
     else:
@@ -190,7 +201,8 @@ def search(
     from api.schemas import HitOut, SearchResponse
     from api.terminal import print_hits
 
-    hits = _open(data_dir).search(query, limit)
+    with _open(data_dir) as engine:
+        hits = engine.search(query, limit)
     if as_json:
         response = SearchResponse(query=query, hits=[HitOut.of(hit) for hit in hits])
         _print_json(response.model_dump_json(indent=2))
@@ -202,16 +214,16 @@ def search(
 def list_articles(
     data_dir: DataDir = None,
     as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(min=1, help="Articles to show.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Articles to pass over.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=_MOST, help="Articles to show.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, max=_MOST, help="Articles to pass over.")] = 0,
 ) -> None:
     """List articles, newest first."""
     from api.schemas import ArticleOut, ArticlesOut
     from api.terminal import print_articles
 
-    engine = _open(data_dir)
-    total, _ = engine.counts()
-    found = engine.articles(limit, offset)
+    with _open(data_dir) as engine:
+        total, _ = engine.counts()
+        found = engine.articles(limit, offset)
     if as_json:
         listing = ArticlesOut(total=total, articles=[ArticleOut.of(article) for article in found])
         _print_json(listing.model_dump_json(indent=2))
@@ -229,7 +241,8 @@ def show_article(
     from api.schemas import FullArticleOut
     from api.terminal import print_article
 
-    article = _open(data_dir).article(article_id)
+    with _open(data_dir) as engine:
+        article = engine.article(article_id)
     if as_json:
         _print_json(FullArticleOut.of(article).model_dump_json(indent=2))
     else:
@@ -243,7 +256,8 @@ def delete_article(
     as_json: AsJson = False,
 ) -> None:
     """Remove one article from the collection."""
-    _open(data_dir).delete(article_id)
+    with _open(data_dir) as engine:
+        engine.delete(article_id)
     if as_json:
         _print_json(json.dumps({"deleted": article_id}))
     else:
@@ -262,8 +276,8 @@ def verify(
     from api.schemas import VerifyResponse
 
     citations = _read_citations(file)
-    engine = _open(data_dir)
-    verdicts = [engine.verify(**citation.model_dump()) for citation in citations]
+    with _open(data_dir) as engine:
+        verdicts = [engine.verify(**citation.model_dump()) for citation in citations]
     response = VerifyResponse.of(citations, verdicts)
     if as_json:
         _print_json(response.model_dump_json(indent=2))
@@ -280,33 +294,29 @@ def verify(
 
 def _read_citations(file: str) -> "list[CitationIn]":
     """The citations in a JSON document: one, a list of them, or those of a reply."""
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
-    from api.schemas import CitationIn
+    from api.schemas import CitationIn, CitedReply
 
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        document = json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {file}: {error}") from error
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{file} is not JSON ({error}): give what 'dateline ask --json' prints"
-        ) from error
-    if isinstance(document, dict) and "answers" in document:
-        document = [c for answer in document["answers"] for c in answer["citations"]]
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
     try:
-        found = [
-            CitationIn.model_validate(item)
-            for item in (document if isinstance(document, list) else [document])
-        ]
+        given = TypeAdapter(CitedReply | list[CitationIn] | CitationIn).validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{file}: a citation's {field}: {first['msg']}") from error
-    if not found:
+        field = ".".join(str(part) for part in first["loc"][1:])
+        raise InputError(
+            f"{file} holds no citations ({field + ': ' if field else ''}{first['msg']}): "
+            "give what 'dateline ask --json' prints"
+        ) from error
+    if isinstance(given, CitedReply):
+        given = given.citations
+    citations = given if isinstance(given, list) else [given]
+    if not citations:
         raise InputError(f"{file} holds no citation: give what 'dateline ask --json' prints")
-    return found
+    return citations
 
 
 @app.command("eval", epilog="Example: dateline eval gold.jsonl --articles articles/")
@@ -329,10 +339,20 @@ def evaluate(
     from api.progress import evaluate_with_progress
     from eval.run import format_table
 
+    if json_file is not None:
+        _check_writable(json_file)
     result = evaluate_with_progress(_settings(data_dir), gold, articles or [], mode)
     if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        json_file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
     Console(highlight=False).print(format_table(result))
+
+
+def _check_writable(path: Path) -> None:
+    """Told before an evaluation of minutes, not after it."""
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 @app.command(epilog="Example: dateline serve --port 8080")

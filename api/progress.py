@@ -39,6 +39,7 @@ class _Rate(ProgressColumn):
 
 
 def _bar(unit: str) -> Progress:
+    console = Console(stderr=True)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -46,8 +47,9 @@ def _bar(unit: str) -> Progress:
         MofNCompleteColumn(),
         _Rate(unit),
         TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -1,9 +1,9 @@
 """The wire contract: what HTTP and `--json` say. Translates Dateline's records, nothing more."""
 
 from datetime import date
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rag.engine import Ingested, Verdict
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Skipped
@@ -12,21 +12,31 @@ _AROUND_QUOTE = 32
 """Characters of prefix and suffix in a TextQuoteSelector."""
 
 
+def _encodable(text: str) -> str:
+    """JSON can spell half of a UTF-16 pair, which nothing behind us can store or hash."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("holds half of a UTF-16 pair")
+    return text
+
+
+Str = Annotated[str, AfterValidator(_encodable)]
+
+
 class AskRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    question: str
+    question: Str
     top_k: int | None = Field(None, ge=1, le=100, description="passages to read; default 10")
     as_of: date | None = Field(None, description="only what was published on or before this day")
     since: date | None = Field(None, description="only what was published on or after this day")
     until: date | None = Field(None, description="only what was published on or before this day")
-    sources: list[str] = Field([], description="only articles of these outlets")
+    sources: list[Str] = Field([], description="only articles of these outlets")
 
 
 class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    query: str
+    query: Str
     limit: int = Field(10, ge=1, le=100)
 
 
@@ -121,11 +131,25 @@ class ReprintOut(BaseModel):
 class CitationIn(BaseModel):
     """What of a citation is checked; other fields of it may stay."""
 
-    article_id: str
-    quote: str
+    article_id: Str
+    quote: Str
     start: int = Field(ge=0, lt=2**31)
     end: int = Field(ge=0, lt=2**31)
-    sha256: str
+    sha256: Str
+
+
+class CitedAnswer(BaseModel):
+    citations: list[CitationIn]
+
+
+class CitedReply(BaseModel):
+    """The citations of what `ask` returned."""
+
+    answers: list[CitedAnswer]
+
+    @property
+    def citations(self) -> list[CitationIn]:
+        return [citation for answer in self.answers for citation in answer.citations]
 
 
 class CitationOut(BaseModel):

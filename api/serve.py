@@ -15,6 +15,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until interrupted. InputError if the address cannot be had."""
     _check_free(host, port)
     engine = Dateline.open(settings, create=True)
+    engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
     print(
         f"Dateline serves {articles} articles from {settings.data_dir} on http://{host}:{port} "

@@ -26,11 +26,13 @@ def print_reply(reply: Reply) -> None:
         line = Text(answer.text, style="bold green" if reply.answered else "bold yellow")
         line.append(f"   {answer.confidence:.0%} sure", style="not bold dim")
         count = answer.independent_sources
-        line.append(f", {count} source{'s' if count != 1 else ''}", style="not bold dim")
+        sources = "1 source" if count == 1 else f"{count} independent sources"
+        line.append(f", {sources}", style="not bold dim")
         console.print(line)
         for citation in answer.citations[:3]:
             _print_citation(console, citation)
-    others = reply.answers[1:4] if reply.answered else ()
+    rivals = [a for a in reply.answers[1:] if a.confidence >= shown[0].confidence / 2]
+    others = rivals if reply.answered else ()
     if others:
         console.print(
             Text(
@@ -90,7 +92,7 @@ def print_articles(articles: Sequence[Article], total: int, console: Console) ->
     # The id is what the other commands ask for: it is never cut.
     widest = max((len(article.id) for article in articles), default=0)
     table.add_column("id", no_wrap=True, min_width=widest)
-    table.add_column("published", no_wrap=True)
+    table.add_column("published", no_wrap=True, min_width=10)
     table.add_column("source", no_wrap=True)
     table.add_column("title", no_wrap=True)
     for article in articles:

@@ -9,11 +9,11 @@ from datetime import date
 from functools import cached_property
 from typing import Literal, Self
 
-from embeddings.encoder import Encoder, load_encoder
+from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.answers import make_answers
 from rag.checkpoint import load_reader
 from rag.chunking import split
-from rag.errors import InputError, NotFoundError
+from rag.errors import InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.reader import Reader
 from rag.retriever import Retriever
@@ -72,7 +72,13 @@ class Dateline:
         folder = settings.data_dir.expanduser()
         if not create:
             Store.open(folder).close()  # a missing collection is told before a model is loaded
-        encoder = load_encoder(settings.encoder)
+        try:
+            encoder = load_encoder(settings.encoder)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"no encoder '{settings.encoder}' ({type(error).__name__}): set DATELINE_ENCODER "
+                f"to a sentence-transformers folder, or to '{DEFAULT_ENCODER}'"
+            ) from error
         store = Store.create(folder, encoder.name) if create else Store.open(folder)
         store.check_encoder(encoder.name)
         index = EmbeddedIndex(folder / "index", store, encoder.dimension)
@@ -80,7 +86,7 @@ class Dateline:
             store,
             index,
             encoder,
-            lambda: load_reader(settings.reader),
+            lambda: load_reader(settings.reader, settings.quantize),
             settings.top_k,
             settings.threshold,
         )
@@ -88,6 +94,12 @@ class Dateline:
     def close(self) -> None:
         """Release the database."""
         self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @cached_property
     def reader(self) -> Reader:
@@ -108,11 +120,8 @@ class Dateline:
         changes nothing. Articles are committed in batches: whatever stops an ingest, what was
         yielded before is kept.
         """
-        batch: list[Article] = []
+        batch: list[Article | Skipped] = []
         for item in articles:
-            if isinstance(item, Skipped):
-                yield item
-                continue
             batch.append(item)
             if len(batch) == _BATCH_ARTICLES:
                 yield from self._ingest_batch(batch)
@@ -120,22 +129,26 @@ class Dateline:
         yield from self._ingest_batch(batch)
         self._index.refresh()
 
-    def _ingest_batch(self, batch: Sequence[Article]) -> list[Ingested]:
+    def _ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
         with self._ingesting:
-            fates: list[Ingested] = []
-            known = {a.id: a for a in self._store.get_many([a.id for a in batch])}
+            ids = [item.id for item in batch if isinstance(item, Article)]
+            known = {article.id: article for article in self._store.get_many(ids)}
+            fates: list[Ingested | Skipped] = []
             changed: dict[str, Article] = {}
-            for article in batch:
-                article = self._settle_id(article, known)
+            for item in batch:
+                if isinstance(item, Skipped):
+                    fates.append(item)
+                    continue
+                article = self._settle_id(item, known)
                 old = known.get(article.id)
-                status: Literal["added", "updated", "unchanged"]
-                status = "added" if old is None else "updated"
-                if old is not None and replace(article, origin=old.origin) == old:
-                    status = "unchanged"
+                if old is None:
+                    fates.append(Ingested(article.id, "added"))
+                elif replace(article, origin=old.origin) == old:
+                    fates.append(Ingested(article.id, "unchanged"))
+                    continue
                 else:
-                    changed[article.id] = article
-                known[article.id] = article
-                fates.append(Ingested(article.id, status))
+                    fates.append(Ingested(article.id, "updated"))
+                known[article.id] = changed[article.id] = article
             self._store.put(self._embed(list(changed.values())))
             return fates
 
@@ -275,6 +288,8 @@ def _checked(question: str) -> str:
     question = question.strip()
     if not question:
         raise InputError('the question is empty: ask something, as in "Who visited Tehran?"')
+    if any("\ud800" <= character <= "\udfff" for character in question):
+        raise InputError("the question holds half of a UTF-16 pair: send it as UTF-8")
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise InputError(
             f"the question has {len(question)} characters, at most {MAX_QUESTION_CHARACTERS} "

@@ -130,17 +130,14 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
     Marks at one end only, or around the whole, go; marks that quote a part of it stay.
     """
     while start < end:
-        first, last = text[start], text[end - 1]
-        inside = text[start + 1 : end - 1]
-        if first in _QUOTES and last == _QUOTES[first] and first not in inside:
+        words = text[start:end]
+        first, last = words[0], words[-1]
+        closes = _QUOTES.get(first)
+        if closes is not None and closes == last and first not in words[1:]:
             start, end = start + 1, end - 1
-        elif first.isspace() or first in _CLOSING:
+        elif first.isspace() or first in _CLOSING or (closes is not None and closes not in words):
             start += 1
-        elif first in _QUOTES and _QUOTES[first] not in text[start:end]:
-            start += 1
-        elif last.isspace() or last in ",;:":
-            end -= 1
-        elif last in _CLOSING and _CLOSING[last] not in text[start : end - 1]:
+        elif last.isspace() or last in ",;:" or _CLOSING.get(last, last) not in words:
             end -= 1
         else:
             break

@@ -1,6 +1,7 @@
 """Passages for a question: dense and lexical rankings, fused."""
 
 from collections.abc import Callable, Sequence
+
 from embeddings.encoder import Encoder
 from rag.index import EmbeddedIndex, Ranked
 from rag.store import Filter, Store

@@ -17,10 +17,11 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """Every setting is an environment variable: DATELINE_DATA_DIR, DATELINE_ENCODER, ..."""
 
-    model_config = SettingsConfigDict(env_prefix="DATELINE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DATELINE_", env_ignore_empty=True)
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     encoder: str = DEFAULT_ENCODER
     reader: str = DEFAULT_READER
+    quantize: bool | None = None
     top_k: int = Field(default=10, ge=1, le=100)
     threshold: float | None = Field(default=None, ge=0.0, le=1.0)

@@ -81,7 +81,12 @@ class Store:
                     f"{folder} holds other files and no Dateline collection: "
                     "name a new or empty folder with --data-dir"
                 )
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise CollectionError(
+                    f"cannot make {folder} ({error.strerror}): name another --data-dir"
+                ) from error
             store = cls(tables.connect(folder / DATABASE_FILE))
             with store._write() as connection:
                 tables.metadata.create_all(connection)

@@ -99,7 +99,9 @@ def test_any_question_is_safe(lexical: LexicalIndex, query: str) -> None:
     assert found(lexical, query) <= {1, 2, 3, 4, 5}
 
 
-@given(st.text(alphabet=st.sampled_from("gaza +-!(){}[]^\"~*?:\\/&|'ANDORNOTIN.<>=é🎉"), max_size=40))
+@given(
+    st.text(alphabet=st.sampled_from("gaza +-!(){}[]^\"~*?:\\/&|'ANDORNOTIN.<>=é🎉"), max_size=40)
+)
 def test_any_syntax_around_a_word_still_finds_it(lexical: LexicalIndex, noise: str) -> None:
     assert 3 in found(lexical, f"{noise} war {noise}")
 

@@ -70,14 +70,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
 @contextmanager
 def serving(data: Path) -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
     """A client of `dateline serve` once it is ready, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
-        command("serve", "--port", str(port)),
+        command("serve", "--port", port),
         env=environment(data),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -203,6 +207,22 @@ def test_a_posted_article_is_asked_at_once_and_sigterm_ends_the_server(tmp_path:
     assert "Ylva Brandt" in reply["answers"][0]["text"]
     assert reply["answers"][0]["citations"][0]["article_id"] == "lighthouse/2024"
     assert run(tmp_path / "data", "articles", "show", "lighthouse/2024")["text"] == posted["text"]
+
+
+def test_a_server_whose_reader_is_missing_ends_with_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("serve", "--port", free_port()),
+        env={**environment(tmp_path / "data"), "DATELINE_READER": str(tmp_path / "no-reader")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith("dateline: ")
+    assert "no-reader" in line
 
 
 ASK_AND_LIST_MODULES = """

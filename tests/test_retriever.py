@@ -88,9 +88,7 @@ BETTER = 300
 
 def in_lines(article: Article) -> Embedded:
     """Every line a passage, embedded by the fake."""
-    passages = tuple(
-        Passage(article, m.start(), m.end()) for m in re.finditer(r".+", article.text)
-    )
+    passages = tuple(Passage(article, m.start(), m.end()) for m in re.finditer(r".+", article.text))
     return Embedded(article, passages, FakeEncoder().encode_passages([p.text for p in passages]))
 
 

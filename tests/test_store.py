@@ -82,7 +82,7 @@ def test_opening_without_a_collection_says_how_to_make_one(tmp_path: Path, exist
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("years of work")
-    with pytest.raises(CollectionError, match="holds other files.*--data-dir") as raised:
+    with pytest.raises(CollectionError, match=r"holds other files.*--data-dir") as raised:
         Store.create(tmp_path, "e5")
     assert str(tmp_path) in str(raised.value)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.doc"]
@@ -151,10 +151,10 @@ def test_a_database_that_is_not_ours_or_damaged_is_refused(
 def test_another_encoder_is_refused_with_both_names(tmp_path: Path) -> None:
     with (
         Store.create(tmp_path, "e5@1111") as store,
-        pytest.raises(ModelMismatchError, match="'e5@1111'.*'minilm@2222'.*DATELINE_ENCODER"),
+        pytest.raises(ModelMismatchError, match=r"'e5@1111'.*'minilm@2222'.*DATELINE_ENCODER"),
     ):
         store.check_encoder("minilm@2222")
-    with pytest.raises(ModelMismatchError, match="'e5@1111'.*'minilm@2222'"):
+    with pytest.raises(ModelMismatchError, match=r"'e5@1111'.*'minilm@2222'"):
         Store.create(tmp_path, "minilm@2222")
 
 

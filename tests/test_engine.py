@@ -1,0 +1,560 @@
+"""The whole way of an article and of a question, with fakes for the two models."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from conftest import FakeEncoder, FakeReader, article
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, Ingested, embedded_text
+from rag.errors import CollectionError, InputError, NotFoundError
+from rag.index import EmbeddedIndex
+from rag.settings import Settings
+from rag.store import EVERYTHING, Filter, Store
+from rag.types import Article, Passage, Skipped, text_hash
+
+STORM = article("The storm came. answer: Tuesday 2 it was.", "storm", title="Storm")
+VOTE = article("The vote was lost. answer: Friday 1 they said.", "vote", title="Vote")
+NEWS = [STORM, VOTE]
+
+
+def ingest(dateline: Dateline, *items: Article | Skipped) -> list[tuple[str, str]]:
+    """(id, what became of it) of each article."""
+    return [(f.article_id, f.status) for f in dateline.ingest(items) if isinstance(f, Ingested)]
+
+
+def ids(dateline: Dateline) -> list[str]:
+    return sorted(a.id for a in dateline.articles(limit=1000))
+
+
+def answered(
+    dateline: Dateline, question: str = "When did the storm come?", **how: object
+) -> list[str]:
+    return [a.text for a in dateline.ask(question, **how).answers]
+
+
+def open_again(folder: Path, **how: object) -> Dateline:
+    """A second Dateline on the collection, as another process has it."""
+    store, encoder = Store.open(folder), FakeEncoder()
+    index = EmbeddedIndex(folder / "index", store, encoder.dimension)
+    return Dateline(store, index, encoder, FakeReader, **how)
+
+
+# --- articles in
+
+
+def test_articles_are_added_and_can_be_asked_at_once(dateline: Dateline) -> None:
+    assert ingest(dateline, *NEWS) == [("storm", "added"), ("vote", "added")]
+    assert dateline.article("storm") == STORM
+    assert dateline.counts() == (2, 2)
+    assert answered(dateline) == ["Tuesday", "Friday"]
+
+
+def test_ingesting_again_changes_nothing(dateline: Dateline, store: Store) -> None:
+    ingest(dateline, *NEWS)
+    seq, hits = store.seq, dateline.search("storm")
+    assert ingest(dateline, *NEWS) == [("storm", "unchanged"), ("vote", "unchanged")]
+    assert store.seq == seq
+    assert dateline.search("storm") == hits
+
+
+def test_the_same_article_twice_in_one_batch_is_one(dateline: Dateline) -> None:
+    assert ingest(dateline, STORM, STORM) == [("storm", "added"), ("storm", "unchanged")]
+    newer = replace(STORM, text="Newer.")
+    assert ingest(dateline, VOTE, newer, STORM, newer) == [
+        ("vote", "added"),
+        ("storm", "updated"),
+        ("storm", "updated"),
+        ("storm", "updated"),
+    ]
+    assert dateline.article("storm").text == "Newer."
+
+
+def test_a_changed_article_replaces_the_old_one(dateline: Dateline) -> None:
+    ingest(dateline, STORM)
+    changed = replace(STORM, text=STORM.text.replace("Tuesday", "Monday"))
+    assert ingest(dateline, changed) == [("storm", "updated")]
+    assert dateline.articles() == [changed]
+    assert answered(dateline) == ["Monday"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Gale"},
+        {"title": None},
+        {"published": date(2024, 1, 1)},
+        {"source": "Post"},
+        {"byline": "Bo Li"},
+        {"url": "https://news.example/1"},
+        {"language": "en"},
+        {"removed": ("Share",)},
+    ],
+    ids=str,
+)
+def test_new_metadata_alone_is_an_update(dateline: Dateline, change: dict[str, object]) -> None:
+    ingest(dateline, STORM)
+    changed = replace(STORM, **change)
+    assert ingest(dateline, changed) == [("storm", "updated")]
+    assert dateline.article("storm") == changed
+    assert ingest(dateline, changed) == [("storm", "unchanged")]
+
+
+def test_what_was_skipped_is_passed_on_in_its_place(dateline: Dateline) -> None:
+    skipped = Skipped("bad.txt", "empty")
+    fates = list(dateline.ingest([skipped, STORM, skipped]))
+    assert fates.count(skipped) == 2
+    assert Ingested("storm", "added") in fates
+    assert list(dateline.ingest([skipped])) == [skipped]
+    assert list(dateline.ingest([])) == []
+
+
+# --- files of one name
+
+
+def file(folder: str, text: str, name: str = "index") -> Article:
+    return article(text, name, origin=f"/{folder}/{name}.html")
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_two_files_of_one_name_are_two_articles(dateline: Dateline, batches: int) -> None:
+    files = [file("monday", "The storm came."), file("friday", "The vote was lost.")]
+    fates = [
+        fate
+        for batch in ([files] if batches == 1 else [[f] for f in files])
+        for fate in ingest(dateline, *batch)
+    ]
+    (first, _), (second, _) = fates
+    assert first == "index"
+    assert second.startswith("index-")
+    assert [status for _, status in fates] == ["added", "added"]
+    assert dateline.article(first) == files[0]
+    assert dateline.article(second) == replace(files[1], id=second)
+    assert len(dateline.find_articles(["index"])) == 2
+
+
+def test_a_file_given_again_updates_its_own_article(dateline: Dateline) -> None:
+    monday, friday = file("monday", "The storm came."), file("friday", "The vote was lost.")
+    fates = dict(ingest(dateline, monday, friday))
+    again = ingest(dateline, friday, monday)
+    assert again == [(id, "unchanged") for id in reversed(fates)]
+    changed = file("friday", "The vote was won.")
+    (_, other) = fates
+    assert ingest(dateline, changed, monday) == [(other, "updated"), ("index", "unchanged")]
+    assert dateline.article(other).text == "The vote was won."
+    assert dateline.counts()[0] == 2
+
+
+def test_one_file_given_twice_at_once_is_one_article(dateline: Dateline) -> None:
+    monday, friday = file("monday", "The storm came."), file("friday", "The vote was lost.")
+    fates = ingest(dateline, monday, monday, friday, friday)
+    assert [status for _, status in fates] == ["added", "unchanged", "added", "unchanged"]
+    assert dateline.counts()[0] == 2
+
+
+def test_a_moved_file_is_the_same_article(dateline: Dateline) -> None:
+    ingest(dateline, file("old", "The storm came."))
+    assert ingest(dateline, file("new", "The storm came.")) == [("index", "unchanged")]
+    assert dateline.counts()[0] == 1
+
+
+# --- interruption
+
+
+def test_what_was_yielded_before_an_interruption_is_kept(
+    dateline: Dateline, tmp_path: Path
+) -> None:
+    def articles() -> Iterator[Article]:
+        for n in range(75):
+            yield article(f"The storm number {n} came.", f"n{n}")
+        raise KeyboardInterrupt
+
+    kept: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        kept.extend(f.article_id for f in dateline.ingest(articles()) if isinstance(f, Ingested))
+    assert 0 < len(kept) <= 75
+    assert ids(dateline) == sorted(kept)
+    again = open_again(tmp_path / "data")
+    assert ids(again) == sorted(kept)
+    assert len(again.search("storm number 3", limit=100)) == len(kept)
+    again.close()
+
+
+def test_who_stops_listening_keeps_what_was_told(dateline: Dateline) -> None:
+    fates = dateline.ingest(article("The storm came.", f"n{n}") for n in range(1000))
+    told = next(fates)
+    assert isinstance(told, Ingested)
+    fates.close()
+    assert told.article_id in ids(dateline)
+    assert len(ids(dateline)) < 1000
+    assert dateline.search("storm")
+
+
+def test_racing_ingests_of_one_article_leave_one(dateline: Dateline) -> None:
+    threads = [Thread(target=ingest, args=(dateline, *NEWS)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ids(dateline) == ["storm", "vote"]
+    assert dateline.counts() == (2, 2)
+    assert len(dateline.search("storm")) == 2
+
+
+# --- deletion
+
+
+def test_a_deleted_article_answers_no_more(dateline: Dateline, tmp_path: Path) -> None:
+    ingest(dateline, *NEWS)
+    other = open_again(tmp_path / "data")
+    assert answered(other) == ["Tuesday", "Friday"]
+    dateline.delete("storm")
+    for each in (dateline, other):
+        assert answered(each) == ["Friday"]
+        with pytest.raises(NotFoundError, match="no article 'storm'"):
+            each.article("storm")
+    other.close()
+    with pytest.raises(NotFoundError, match="no article 'storm'"):
+        dateline.delete("storm")
+    assert ingest(dateline, STORM) == [("storm", "added")]
+    assert answered(dateline) == ["Tuesday", "Friday"]
+
+
+def test_the_last_article_may_go(dateline: Dateline) -> None:
+    ingest(dateline, STORM)
+    dateline.delete("storm")
+    assert dateline.counts() == (0, 0)
+    assert dateline.ask("When did the storm come?").answers == ()
+
+
+# --- questions
+
+
+def test_an_answer_can_be_checked_in_its_article(dateline: Dateline) -> None:
+    ingest(dateline, *NEWS)
+    reply = dateline.ask("  When did the storm come?\n")
+    assert reply.question == "When did the storm come?"
+    assert (reply.encoder, reply.reader) == ("fake-encoder", "fake-reader")
+    assert reply.answered
+    best = reply.answers[0]
+    assert best.confidence == FakeReader.calibration.confidence(2.0)
+    (citation,) = best.citations
+    assert citation.article == STORM
+    assert STORM.text[citation.start : citation.end] == citation.quote == best.text == "Tuesday"
+    assert citation.context in STORM.text
+    assert [hit.passage.article for hit in reply.hits] == [STORM, VOTE]
+
+
+def test_timings_add_up(dateline: Dateline) -> None:
+    ingest(dateline, *NEWS)
+    timings = dateline.ask("When?").timings
+    assert timings.retrieve > 0
+    assert timings.read >= 0
+    assert timings.retrieve + timings.read <= timings.total < 60_000
+
+
+@pytest.mark.parametrize(
+    ("threshold", "score", "given"),
+    [
+        (None, "0.1", True),
+        (None, "0", True),  # a confidence of just the reader's threshold, 0.5
+        (None, "-0.1", False),
+        (0.0, "-30", True),
+        (0.3, "-0.5", True),
+        (0.9, "1", False),
+        (0.9, "3", True),
+        (1.0, "20", False),
+    ],
+)
+def test_the_threshold_decides_whether_an_answer_is_given(
+    dateline: Dateline, tmp_path: Path, threshold: float | None, score: str, given: bool
+) -> None:
+    ingest(dateline, article(f"The storm came. answer: Tuesday {score} it was."))
+    asked = open_again(tmp_path / "data", threshold=threshold)
+    reply = asked.ask("When did the storm come?")
+    assert reply.answered is given
+    # Candidates are shown in any case.
+    assert [a.text for a in reply.answers] == ["Tuesday"]
+    asked.close()
+
+
+def test_an_empty_collection_has_no_answers(dateline: Dateline) -> None:
+    reply = dateline.ask("When did the storm come?")
+    assert (reply.answered, reply.answers, reply.hits) == (False, (), ())
+    assert dateline.search("storm") == []
+    assert dateline.articles() == []
+    assert dateline.counts() == (0, 0)
+
+
+def test_passages_without_an_answer_give_none(dateline: Dateline) -> None:
+    ingest(dateline, article("The storm came."))
+    reply = dateline.ask("When?")
+    assert (reply.answered, reply.answers, len(reply.hits)) == (False, (), 1)
+
+
+DATED = [
+    article(f"The storm came. answer: {id} {n} it was.", id, published=day, source=source)
+    for n, (id, day, source) in enumerate(
+        [
+            ("undated", None, "Post"),
+            ("january", date(2024, 1, 10), "Post"),
+            ("february", date(2024, 2, 10), "Tidings"),
+            ("march", date(2024, 3, 10), None),
+        ]
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({}, ["march", "february", "january", "undated"]),
+        ({"as_of": date(2024, 2, 10)}, ["february", "january"]),
+        ({"as_of": date(2024, 2, 9)}, ["january"]),
+        ({"as_of": date(2023, 1, 1)}, []),
+        ({"until": date(2024, 2, 10)}, ["february", "january"]),
+        ({"until": date(2024, 2, 10), "as_of": date(2024, 1, 31)}, ["january"]),
+        ({"until": date(2024, 1, 31), "as_of": date(2024, 2, 10)}, ["january"]),
+        ({"since": date(2024, 2, 10)}, ["march", "february"]),
+        ({"since": date(2024, 2, 1), "until": date(2024, 2, 29)}, ["february"]),
+        ({"sources": ["post"]}, ["january", "undated"]),
+        ({"sources": ["Post", "Tidings"], "since": date(2024, 2, 1)}, ["february"]),
+        ({"sources": ["Herald"]}, []),
+    ],
+    ids=str,
+)
+def test_only_the_evidence_asked_for(
+    dateline: Dateline, how: dict[str, object], expected: list[str]
+) -> None:
+    ingest(dateline, *DATED)
+    assert answered(dateline, **how) == expected
+
+
+@pytest.mark.parametrize(("top_k", "expected"), [(None, 2), (0, 0), (1, 1), (3, 3), (99, 4)])
+def test_so_many_passages_are_read(
+    dateline: Dateline, tmp_path: Path, top_k: int | None, expected: int
+) -> None:
+    ingest(dateline, *DATED)
+    asked = open_again(tmp_path / "data", top_k=2)
+    assert len(asked.ask("When did the storm come?", top_k=top_k).hits) == expected
+    asked.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("", "the question is empty: ask something"),
+        (" \n\t\u00a0", "the question is empty: ask something"),
+        ("x" * 2001, "has 2001 characters, at most 2000 are read: shorten it"),
+        ("x " * 500_000, "has 999999 characters, at most 2000 are read: shorten it"),
+    ],
+    ids=["empty", "space", "long", "1 MB"],
+)
+def test_a_question_that_cannot_be_asked(dateline: Dateline, question: str, says: str) -> None:
+    ingest(dateline, STORM)
+    for act in (dateline.ask, dateline.search, lambda q: dateline.read(q, [STORM])):
+        with pytest.raises(InputError, match=says):
+            act(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "x" * MAX_QUESTION_CHARACTERS,
+        "?",
+        "\0",
+        "😀",
+        "מתי?",
+        'u.s. "bank: (',
+        "DROP TABLE articles;--",
+    ],
+    ids=range(7),
+)
+def test_any_other_question_is_answered(dateline: Dateline, question: str) -> None:
+    ingest(dateline, STORM)
+    assert answered(dateline, question) == ["Tuesday"]
+
+
+def test_the_reader_is_loaded_at_the_first_question_and_once(
+    store: Store, index: EmbeddedIndex, encoder: FakeEncoder
+) -> None:
+    loaded: list[FakeReader] = []
+
+    def load() -> FakeReader:
+        loaded.append(FakeReader())
+        return loaded[-1]
+
+    dateline = Dateline(store, index, encoder, load)
+    ingest(dateline, *NEWS)
+    dateline.search("storm")
+    assert loaded == []
+    dateline.ask("When?")
+    dateline.ask("When?")
+    assert len(loaded) == 1
+    assert dateline.reader is loaded[0]
+
+
+def test_search_gives_the_best_passages_first(dateline: Dateline) -> None:
+    ingest(dateline, *NEWS)
+    hits = dateline.search(" vote ")
+    assert [hit.passage.article.id for hit in hits] == ["vote", "storm"]
+    assert hits[0].score > hits[1].score
+    assert hits[0].passage.text == VOTE.text
+    assert dateline.search("vote", limit=1) == hits[:1]
+    assert dateline.search("vote", where=Filter(sources=("Post",))) == []
+    assert dateline.search("vote", where=EVERYTHING) == hits
+
+
+def test_given_articles_are_read_whole_without_being_stored(dateline: Dateline) -> None:
+    reply = dateline.read("When did the storm come?", NEWS)
+    assert [a.text for a in reply.answers] == ["Tuesday", "Friday"]
+    assert [hit.passage for hit in reply.hits] == [Passage(a, 0, len(a.text)) for a in NEWS]
+    assert dateline.counts() == (0, 0)
+    assert dateline.read("When?", []).answers == ()
+    assert dateline.read("When?", [article("")]).answers == ()
+
+
+# --- verification
+
+
+@pytest.mark.parametrize(
+    ("change", "valid", "reason"),
+    [
+        ({}, True, "text and hash agree"),
+        ({"article_id": "ghost"}, False, "no article 'ghost' in this collection"),
+        ({"sha256": text_hash("other")}, False, "the article's text is not the one that was cited"),
+        ({"sha256": ""}, False, "the article's text is not the one that was cited"),
+        ({"quote": "tuesday"}, False, "text[24:31] is not the quote"),
+        ({"quote": ""}, False, "text[24:31] is not the quote"),
+        ({"start": 23}, False, "text[23:31] is not the quote"),
+        ({"end": 32}, False, "text[24:32] is not the quote"),
+        ({"start": 31, "quote": ""}, False, "text[31:31] is not the quote"),
+        ({"start": 31, "end": 24, "quote": ""}, False, "text[31:24] is not the quote"),
+        ({"start": 24 - 41, "end": 31 - 41}, False, "text[-17:-10] is not the quote"),
+        ({"start": 34, "end": 99, "quote": "t was."}, False, "text[34:99] is not the quote"),
+    ],
+    ids=str,
+)
+def test_verify(dateline: Dateline, change: dict[str, object], valid: bool, reason: str) -> None:
+    ingest(dateline, STORM)
+    assert STORM.text[24:31] == "Tuesday"
+    assert len(STORM.text) == 41
+    citation = {
+        "article_id": "storm",
+        "quote": "Tuesday",
+        "start": 24,
+        "end": 31,
+        "sha256": STORM.sha256,
+    }
+    verdict = dateline.verify(**(citation | change))
+    assert (verdict.valid, verdict.reason) == (valid, reason)
+
+
+def test_a_citation_of_a_changed_article_holds_no_more(dateline: Dateline) -> None:
+    ingest(dateline, STORM)
+    (citation,) = dateline.ask("When?").answers[0].citations
+    ingest(dateline, replace(STORM, text=STORM.text + " More."))
+    args = (citation.quote, citation.start, citation.end, citation.article.sha256)
+    assert not dateline.verify("storm", *args).valid
+
+
+# --- any text
+
+PARTS = [
+    "The storm came.",
+    "أعلن الوزير ذلك أمس.",
+    "🏳️‍🌈👩‍🚀",
+    "e\u0301e\u0301",
+    "该协议于周二签署。",
+    "\u202eright\u202c",
+    "\n",
+    "• ",
+    "answer: יום 3 ",
+    "answer: 😀! 2 ",
+    "answer: e\u0301te\u0301 1.5 ",
+    "answer: Tuesday 1 ",
+]
+any_text = st.one_of(
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=10).map(" ".join),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=60),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(any_text, min_size=1, max_size=3))
+def test_any_text_comes_back_and_its_quotes_hold(dateline: Dateline, texts: Sequence[str]) -> None:
+    for old in ids(dateline):
+        dateline.delete(old)
+    news = [article(text, f"a{n}", title=text[:9]) for n, text in enumerate(texts)]
+    ingest(dateline, *news)
+    for each in news:
+        assert dateline.article(each.id) == each
+    assert [a for a in dateline.articles() if a not in news] == []
+    reply = dateline.ask("When?", top_k=50)
+    for hit in reply.hits:
+        passage = hit.passage
+        assert passage.text == passage.article.text[passage.start : passage.end].strip()
+    for answer in reply.answers:
+        for citation in answer.citations:
+            stored = dateline.article(citation.article.id)
+            assert stored.text[citation.start : citation.end] == citation.quote
+            assert dateline.verify(
+                stored.id, citation.quote, citation.start, citation.end, stored.sha256
+            ).valid
+
+
+@pytest.mark.parametrize("text", ["Storm", "😀", "•", "...", "\u00a0", ""])
+def test_an_article_of_next_to_nothing(dateline: Dateline, text: str) -> None:
+    assert ingest(dateline, article(text)) == [("a", "added")]
+    assert dateline.article("a").text == text
+    assert answered(dateline) == []
+    assert ingest(dateline, article(text)) == [("a", "unchanged")]
+
+
+def test_a_long_article_is_cited_deep_inside(dateline: Dateline) -> None:
+    text = "😀 Nothing happened here. " * 300 + "The storm came. answer: Tuesday 3 it was."
+    ingest(dateline, article(text))
+    assert dateline.counts()[1] > 5
+    (answer,) = dateline.ask("When did the storm come?").answers
+    assert answer.citations[0].start == text.index("Tuesday")
+
+
+# --- what is embedded
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "Rain fell."),
+        ({"title": "Rain"}, "Rain\nRain fell."),
+        ({"published": date(2024, 2, 9)}, "9 February 2024\nRain fell."),
+        ({"title": "Rain", "published": date(2024, 12, 31)}, "Rain\n31 December 2024\nRain fell."),
+        ({"title": "", "source": "Post"}, "Rain fell."),
+    ],
+    ids=str,
+)
+def test_title_and_date_stand_before_an_embedded_passage(
+    fields: dict[str, object], expected: str
+) -> None:
+    given = article("Dry before. Rain fell.", **fields)
+    assert embedded_text(Passage(given, 12, 22)) == expected
+
+
+def test_a_passage_is_found_by_its_articles_title(dateline: Dateline) -> None:
+    ingest(dateline, article("He said so.", "a", title="Match"), article("She said so.", "b"))
+    for query in ("match", "the match"):
+        assert dateline.search(query)[0].passage.article.id == "a"
+
+
+# --- opening
+
+
+def test_a_missing_collection_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CollectionError, match=f"no collection in {tmp_path}: run 'dateline ingest"):
+        Dateline.open(Settings(data_dir=tmp_path))
+    assert list(tmp_path.iterdir()) == []

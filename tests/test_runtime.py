@@ -1,0 +1,149 @@
+"""Batches waste no padding, hashes name models, and a model gets the inputs it was made for."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+from embeddings.runtime import (
+    INPUTS,
+    OnnxModel,
+    cache_folder,
+    files_hash,
+    length_batches,
+    usable_cores,
+)
+
+# --- length_batches
+
+
+@pytest.mark.parametrize(
+    ("lengths", "budget", "expected"),
+    [
+        ([], 10, []),
+        ([5], 10, [[0]]),
+        ([5, 5], 10, [[0, 1]]),
+        ([5, 5, 5], 10, [[0, 1], [2]]),
+        # Longest first; padding counts: 9 and 1 would be 18 tokens.
+        ([1, 9, 1], 10, [[1], [0, 2]]),
+        # Longer than the budget goes alone.
+        ([99, 1], 10, [[0], [1]]),
+        ([0, 0, 0], 10, [[0, 1, 2]]),
+    ],
+)
+def test_length_batches(lengths: list[int], budget: int, expected: list[list[int]]) -> None:
+    assert list(length_batches(lengths, budget)) == expected
+
+
+@given(st.lists(st.integers(1, 300)), st.integers(1, 2000))
+def test_every_text_is_in_one_batch_within_the_budget(lengths: list[int], budget: int) -> None:
+    batches = list(length_batches(lengths, budget))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    longest = [max(lengths[i] for i in batch) for batch in batches]
+    assert longest == sorted(longest, reverse=True)
+    for batch, length in zip(batches, longest, strict=True):
+        assert len(batch) == 1 or len(batch) * length <= budget
+
+
+# --- files_hash
+
+
+def write(folder: Path, **contents: str) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return [folder / name for name in contents]
+
+
+def test_a_hash_names_contents_and_names_but_neither_place_nor_order(tmp_path: Path) -> None:
+    files = write(tmp_path / "a", config="x", weights="y")
+    same = files_hash(files)
+    assert len(same) == 64
+    assert files_hash(list(reversed(files))) == same
+    assert files_hash(write(tmp_path / "b", config="x", weights="y")) == same
+    others = [
+        write(tmp_path / "c", config="x", weights="z"),
+        write(tmp_path / "d", config="y", weights="x"),
+        write(tmp_path / "e", config="xy", weights=""),
+        write(tmp_path / "f", config="x", weight="y"),
+        files[:1],
+        [],
+    ]
+    assert len({same, *map(files_hash, others)}) == len(others) + 1
+
+
+def test_files_of_one_name_in_two_folders_count_both(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a", w="x"), write(tmp_path / "b", w="y")
+    assert files_hash(one + two) == files_hash(two + one)
+    assert files_hash(one + two) != files_hash(one)
+
+
+# --- the machine
+
+
+def test_there_is_a_core_to_run_on() -> None:
+    assert usable_cores() >= 1
+
+
+def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_CACHE_DIR", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("DATELINE_CACHE_DIR")
+    assert cache_folder().is_absolute()
+
+
+# --- OnnxModel
+
+
+def echo(path: Path, *inputs: str) -> OnnxModel:
+    """A model whose outputs are its inputs, as floats."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", [name], [f"{name}_out"], to=TensorProto.FLOAT)
+            for name in inputs
+        ],
+        "echo",
+        [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "length"]) for n in inputs],
+        [
+            helper.make_tensor_value_info(f"{n}_out", TensorProto.FLOAT, ["batch", "length"])
+            for n in inputs
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+    return OnnxModel(path, threads=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    """[CLS] is 1, [SEP] 2, "who" 3, "rain" 4."""
+    vocabulary = {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "who": 3, "rain": 4}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="[PAD]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
+    )
+    return words
+
+
+def test_a_batch_is_padded_masked_and_typed(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    model = echo(tmp_path / "echo.onnx", *INPUTS)
+    batch = tokenizer.encode_batch([("who", "rain rain"), ("who", "rain")])
+    ids, mask, types = model.run(batch, pad_id=9)
+    np.testing.assert_array_equal(ids, [[1, 3, 2, 4, 4, 2], [1, 3, 2, 4, 2, 9]])
+    np.testing.assert_array_equal(mask, [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0]])
+    np.testing.assert_array_equal(types, [[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 0]])
+
+
+def test_a_model_without_token_types_is_not_given_any(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    model = echo(tmp_path / "echo.onnx", "input_ids", "attention_mask")
+    ids, mask = model.run([tokenizer.encode("rain")])
+    np.testing.assert_array_equal(ids, [[1, 4, 2]])
+    np.testing.assert_array_equal(mask, [[1, 1, 1]])
