@@ -337,7 +337,7 @@ def evaluate(
 ) -> None:
     """Measure answers, retrieval and citations against gold questions."""
     from api.progress import evaluate_with_progress
-    from eval.run import format_table
+    from eval.report import format_table
 
     if json_file is not None:
         _check_writable(json_file)

@@ -106,11 +106,11 @@ def test_new_metadata_alone_is_an_update(dateline: Dateline, change: dict[str, o
 
 
 def test_what_was_skipped_is_passed_on_in_its_place(dateline: Dateline) -> None:
-    skipped = Skipped("bad.txt", "empty")
-    fates = list(dateline.ingest([skipped, STORM, skipped]))
-    assert fates.count(skipped) == 2
-    assert Ingested("storm", "added") in fates
-    assert list(dateline.ingest([skipped])) == [skipped]
+    first, last = Skipped("bad.txt", "empty"), Skipped("worse.txt", "no text")
+    added = [Ingested("storm", "added"), Ingested("vote", "added")]
+    fates = list(dateline.ingest([first, STORM, last, VOTE]))
+    assert fates == [first, added[0], last, added[1]]
+    assert list(dateline.ingest([first] * 100)) == [first] * 100
     assert list(dateline.ingest([])) == []
 
 
@@ -350,10 +350,11 @@ def test_so_many_passages_are_read(
     [
         ("", "the question is empty: ask something"),
         (" \n\t\u00a0", "the question is empty: ask something"),
+        ("Wer? \ud83d", "half of a UTF-16 pair: send it as UTF-8"),
         ("x" * 2001, "has 2001 characters, at most 2000 are read: shorten it"),
         ("x " * 500_000, "has 999999 characters, at most 2000 are read: shorten it"),
     ],
-    ids=["empty", "space", "long", "1 MB"],
+    ids=["empty", "space", "surrogate", "long", "1 MB"],
 )
 def test_a_question_that_cannot_be_asked(dateline: Dateline, question: str, says: str) -> None:
     ingest(dateline, STORM)

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from eval.gold import Gold, Question
-from eval.run import evaluate, format_table, is_relevant
+from eval.report import format_table
+from eval.run import evaluate, is_relevant
 from rag.errors import InputError, ModelError
 from rag.types import Answer, Article, Citation, Hit, Interval, Passage, Reply, Timings
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embeddings.encoder import packaged_model_folder
 from rag.answers import Calibration
-from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, window_spans
+from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_spans
 from rag.types import Passage, Span
 
 PADDING = 99.0
@@ -203,9 +203,8 @@ def test_neither_question_nor_special_tokens_nor_padding_answer(tokenizer: Token
 def test_an_answer_is_whole_words(
     tokenizer: Tokenizer, text: str, rules: dict[str, float], expected: str
 ) -> None:
-    assert (
-        texts(read_window(tokenizer, "Who?", passage(text), max_tokens=1, **rules))[0] == expected
-    )
+    best, *_ = read_window(tokenizer, "Who?", passage(text), max_tokens=1, **rules)
+    assert best.text == expected
 
 
 def test_space_that_a_tokenizer_counts_to_a_word_is_no_part_of_an_answer() -> None:
@@ -240,9 +239,9 @@ WORDS = [
     "e\u0301",
     "😀",
     "שלום",
-    "中文",
+    "中",
     "\n",
-    "—",
+    "“",
     "10%",
 ]
 
@@ -259,7 +258,58 @@ def test_spans_are_words_of_the_passage(
     for span in window_spans(encoding, start, end, given, 5):
         assert given.start <= span.start < span.end <= given.end
         assert span.text == given.article.text[span.start : span.end] == span.text.strip()
+        assert "\n" not in span.text
         assert np.isfinite(span.score)
+
+
+def test_an_answer_does_not_run_over_the_end_of_a_paragraph(tokenizer: Tokenizer) -> None:
+    given = passage("Rain fell\nfor seven days")
+    rules: dict[str, Rule] = {"fell": (9.0, -5.0), "seven": (-5.0, 9.0), "days": 1.0}
+    spans = read_window(tokenizer, "How long?", given, **rules)
+    assert texts(spans)[0] == "days"
+    assert not any("\n" in text for text in texts(spans))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        (" \n", ""),
+        (" Tuesday, ", "Tuesday"),
+        ("on Tuesday:;", "on Tuesday"),
+        ("the U.S.", "the U.S."),
+        ("“Rain”", "Rain"),
+        ("“Rain", "Rain"),
+        ("Rain”", "Rain"),
+        ("”Rain“", "Rain"),
+        ("“Rain”,", "Rain"),
+        ("« Rain »", "Rain"),
+        ("“Rain” and “wind”", "“Rain” and “wind”"),
+        ("the “Rain” man", "the “Rain” man"),
+        ("a “storm”", "a “storm”"),
+        ("‘Rain’", "Rain"),
+        ("‘Rain", "Rain"),
+        ("the diplomats’", "the diplomats’"),
+        ("“‘Rain’”", "Rain"),
+        ("“”", ""),
+        ("10%", "10%"),
+        ("-5", "-5"),
+        ("😀", "😀"),
+    ],
+)
+def test_trim(text: str, expected: str) -> None:
+    around = f"a “b” {text} ”c,"
+    start, end = trim(around, 6, 6 + len(text))
+    assert around[start:end] == expected
+    assert 6 <= start <= end <= 6 + len(text)
+
+
+@given(st.text(alphabet="a “”‘’«»,;:.\n", max_size=12))
+def test_trimming_twice_is_trimming_once(text: str) -> None:
+    start, end = trim(text, 0, len(text))
+    assert trim(text, start, end) == (start, end)
+    assert text[start:end] == text[start:end].strip()
+    assert text[start:end].count("a") == text.count("a")
 
 
 # --- several passages
