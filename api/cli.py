@@ -52,8 +52,10 @@ def _day(meaning: str) -> Any:
 
 def main() -> None:
     """Run the command line; a DatelineError is one line on stderr and exit code 1."""
-    logging.getLogger("dateline").addHandler(_StderrHandler())
-    logging.getLogger("dateline").setLevel(logging.INFO)
+    logger = logging.getLogger("dateline")
+    logger.addHandler(_StderrHandler())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     try:
         _check_arguments(sys.argv[1:])
         app()

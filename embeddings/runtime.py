@@ -48,8 +48,11 @@ def files_hash(files: Sequence[Path]) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters warn about their own deprecations and log at the root: not a user's matter."""
+    """Loading and exporting draw bars, warn of deprecations and log at the root: not for users."""
+    from transformers.utils.logging import disable_progress_bar, enable_progress_bar
+
     previous = logging.root.manager.disable
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
@@ -57,9 +60,12 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.disable(previous)
+            enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _export(module: "torch.nn.Module", outputs: Sequence[str], quantize: bool, path: Path) -> None:
+def _export(
+    build: Callable[[], "torch.nn.Module"], outputs: Sequence[str], quantize: bool, path: Path
+) -> None:
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -68,7 +74,7 @@ def _export(module: "torch.nn.Module", outputs: Sequence[str], quantize: bool, p
         exact = Path(folder) / "exact.onnx" if quantize else path
         with torch.no_grad():
             torch.onnx.export(
-                module.eval(),
+                build().eval(),
                 (ids, torch.ones_like(ids), torch.zeros_like(ids)),
                 str(exact),
                 input_names=list(INPUTS),
@@ -108,7 +114,7 @@ def install(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             exported = Path(temporary) / target.name
-            _export(build(), outputs, quantize, exported)
+            _export(build, outputs, quantize, exported)
             os.replace(exported, target)
     return target
 

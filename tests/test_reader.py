@@ -281,7 +281,6 @@ def test_an_answer_does_not_run_over_the_end_of_a_paragraph(tokenizer: Tokenizer
         ("“Rain”", "Rain"),
         ("“Rain", "Rain"),
         ("Rain”", "Rain"),
-        ("”Rain“", "Rain"),
         ("“Rain”,", "Rain"),
         ("« Rain »", "Rain"),
         ("“Rain” and “wind”", "“Rain” and “wind”"),
