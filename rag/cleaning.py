@@ -88,22 +88,22 @@ def _split_glued_date(lines: list[str]) -> list[str]:
 # --- header --------------------------------------------------------------------------------------
 
 _AGENCIES = re.compile(
-    r"(?:the )?associated press|ap|(?:thomson )?reuters|afp|agence france-presse|bloomberg|xinhua"
+    r"(?:the )?associated press|ap|reuters|afp|agence france-presse|bloomberg|xinhua"
     r"|dpa|upi|press association|kyodo|ansa|efe|tass|cnn|bbc|usa today",
     re.I,
 )
 _ROLE = re.compile(r"\b(?:reporter|correspondent|editor|writer|journalist|bureau|staff)s?\b", re.I)
 _BULLET = re.compile(r"[•‣◦▪●○■□▶►*·–—-]\s")
-_BY = re.compile(r"(?:(?:written|reported|story|words) )?by:?\s+|author:\s*", re.I)
+_BY = re.compile(r"(?:(?:written|reported|story) )?by:?\s+|author:\s*", re.I)
 _SOURCE = re.compile(r"source:\s*", re.I)
 _DATED = re.compile(
-    r"(?:(?:first )?(?:published|posted|created)|date|(?P<updated>(?:last )?(?:updated|modified)))"
+    r"(?:(?:first )?(?:published|posted)|date|(?P<updated>(?:last )?(?:updated|modified)))"
     r"(?:\s+(?:on|at)\b)?(?:\s*:\s*|\s+)",
     re.I,
 )
 _PIECES = re.compile(r"\s+[|•·]\s+|(?<!last)[\s,;/–—-]+(?=(?:last )?updated\b)", re.I)
 _DATELINE = re.compile(r"([A-Z][^()]{0,60}?)?\s*\(([A-Z][^()]{1,40})\)\s*[—–-]{1,2}\s*\S")
-_ABBREVIATION = re.compile(r"(?:\b[A-Za-z]\.){2,}$|\b(?:Jr|Sr|Inc|Co|Corp|Ltd|No|vs|etc|St)\.$")
+_ABBREVIATION = re.compile(r"(?:\b[A-Za-z]\.){2,}$|\b(?:Jr|Inc|Co|Corp|Ltd|St)\.$")
 _HEADER_LINES = 15  # lines of content; a table of dates further down is the article's own
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from rag.errors import CorruptError
 from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
@@ -27,7 +28,9 @@ articles = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("published", sa.Date, index=True),
     sa.Column("byline", sa.Text),
-    sa.Column("source", sa.Text, index=True),
+    sa.Column("source", sa.Text),
+    # SQLite's lower() knows ASCII only.
+    sa.Column("source_key", sa.Text, index=True),
     sa.Column("url", sa.Text),
     sa.Column("language", sa.Text),
     sa.Column("origin", sa.Text, index=True),
@@ -64,9 +67,18 @@ def connect(path: Path) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # BEGIN is ours to send, not the driver's
-        connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.DatabaseError as error:
+            raise CorruptError(damaged(path, error)) from error
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _on_error(context: sa.engine.ExceptionContext) -> None:
+        # Of sqlite3's errors the plain DatabaseError is the one for a damaged file.
+        if type(context.original_exception) is sqlite3.DatabaseError:
+            context.chained_exception = CorruptError(damaged(path, context.original_exception))
 
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
@@ -74,6 +86,27 @@ def connect(path: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def owner(path: Path) -> int:
+    """The application_id of a database file, read without changing the file.
+
+    Raises CorruptError if it is no database.
+    """
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise CorruptError(damaged(path, error)) from error
+    finally:
+        connection.close()
+
+
+def damaged(path: Path, error: BaseException) -> str:
+    return (
+        f"{path} cannot be read as a database ({error}): restore it from a backup, "
+        "or ingest the articles again into a new --data-dir"
+    )
 
 
 def article_row(article: Article, seq: int) -> dict[str, Any]:
@@ -85,6 +118,7 @@ def article_row(article: Article, seq: int) -> dict[str, Any]:
         "published": article.published,
         "byline": article.byline,
         "source": article.source,
+        "source_key": article.source.casefold() if article.source else None,
         "url": article.url,
         "language": article.language,
         "origin": article.origin,

@@ -17,11 +17,11 @@ _AGENCY = r"(?:getty(?: images)?|ap(?: photo)?|afp|reuters|epa|shutterstock|bloo
 _FURNITURE = re.compile(
     "|".join(
         [
-            r"(?:top|bottom) of (?:the )?page|back to top|skip to (?:the )?(?:main )?content",
-            r"advertisements?|sponsored content|scroll to continue",
+            r"(?:top|bottom) of page|back to top|skip to (?:main )?content",
+            r"advertisements?",
             rf"{_PAPER} continues (?:below|after)(?: (?:this|the))?"
-            r"(?: (?:advertisement|ad|video|(?:photo )?gallery|poll|photo))?",
-            rf"share(?: this)?(?: {_PAPER})?(?:,? (?:and |share )?(?:(?:on|via|by) )?{_SOCIAL})*",
+            r"(?: (?:advertisement|video|(?:photo )?gallery|poll))?",
+            rf"share(?: this)?(?: {_PAPER})?(?:,? (?:and )?(?:(?:on|via) )?{_SOCIAL})*",
             rf"(?:follow|like|join|find) us(?: (?:on|at|and|{_SOCIAL}|@\S+|https?:\S+)[,:]?)*",
             rf"follow [^.]{{1,60}} on {_SOCIAL}(?:[\s,:&]+(?:and|at|{_SOCIAL}|@\S+|https?:\S+))*",
             r"read (?:more|also|next)|also read|see also|read the full (?:story|article)",
@@ -29,11 +29,11 @@ _FURNITURE = re.compile(
             r"(?:read (?:more|also|next)|also read|see also)\s*[:|»>]\s*(?P<also>.+)",
             rf"related(?: (?:{_PAPER}s?|stories|coverage|news|content|links|topics))?"
             r"(?:\s*:\s*(?P<related>.+))?",
-            r"most (?:popular|read|viewed|shared|watched)|recommended(?: for you)?|trending now",
-            r"subscribe(?: (?:now|today|here))*|subscribe to our .{1,120}"
-            r"|subscribe (?:to|for) [^.]{1,60}\b(?:newsletters?|podcast|channel)\b.{0,120}",
-            r"sign[ -]up (?:now |here )?(?:for|to) [^.]{1,80}\bnewsletters?\b.{0,150}"
-            r"|(?:sign (?:up|in)|log in)(?: (?:now|here|today|for free))*",
+            r"most (?:popular|read|viewed|shared|watched)",
+            r"subscribe(?: (?:now|today|here))?"
+            r"|subscribe to [^.]{1,60}\b(?:newsletters?|podcast|channel)\b.{0,120}",
+            r"sign[ -]up (?:for|to) [^.]{1,80}\bnewsletters?\b.{0,150}"
+            r"|(?:sign (?:up|in)|log in)(?: (?:now|here))?",
             r"click here(?: (?:to|for) [^.]{1,100})?",
             r"(?:we|(?:this|our) (?:web ?)?site) uses? cookies\b.*|(?:accept|manage) cookies"
             r"|cookie (?:settings|policy|notice)",
@@ -106,8 +106,7 @@ def is_name(words: str) -> bool:
 
 
 _BIO_VERB = re.compile(
-    r"(?:covers|covered|is|has|reports|writes|joined|works|worked|previously|contributed|spent"
-    r"|studied|leads|edits|heads|specialises|specializes|focuses|can be reached)\b"
+    r"(?:covers|covered|is|has|reports|writes|joined|works|worked|previously|can be reached)\b"
 )
 _BIO_JOB = re.compile(
     r"(\S+(?: \S+){1,4}?) (?:covers|writes about|reports on|is (?:a|an|the|our)\b[^.]*?"
@@ -118,7 +117,7 @@ _BIO_CONTACT = re.compile(
 )
 _BIO_CAREER = re.compile(
     r"\b(?:previously|formerly) (?:worked|reported|covered|wrote|edited|was)\b|\bbased in\b"
-    r"|\b(?:he|she|they) (?:has |have )?(?:joined|majored|graduated|worked|studied)\b",
+    r"|\b(?:he|she|they) (?:joined|majored|graduated|worked|studied)\b",
     re.I,
 )
 # A journalist can be the news: then the last paragraph tells what happened.

@@ -1,6 +1,6 @@
 """The searchable form of a collection: FAISS and tantivy files derived from the store.
 
-    <folder>/CURRENT                      name of the generation in use
+    <folder>/CURRENT                      name of the generation in use, hash of its manifest
     <folder>/gen-<seq>-<uuid>/            immutable: vectors.faiss, lexical/, manifest.json
 
 A search sees the generation (passages up to its sequence number) and, in memory, the delta of
@@ -133,12 +133,14 @@ class EmbeddedIndex:
             **self._origin(),
             "files": files,
         }
-        _write_durably(temporary / _MANIFEST, json.dumps(manifest, indent=1).encode())
+        written = json.dumps(manifest, indent=1).encode()
+        _write_durably(temporary / _MANIFEST, written)
         _sync(temporary / "lexical")
         _sync(temporary)
         os.rename(temporary, self._folder / name)
         _sync(self._folder)
-        _write_durably(self._folder / f"{_CURRENT}.tmp", name.encode())
+        current = f"{name} {hashlib.sha256(written).hexdigest()}"
+        _write_durably(self._folder / f"{_CURRENT}.tmp", current.encode())
         os.replace(self._folder / f"{_CURRENT}.tmp", self._folder / _CURRENT)
         _sync(self._folder)
         self._drop_old(name)
@@ -161,17 +163,22 @@ class EmbeddedIndex:
         current = self._folder / _CURRENT
         if not current.exists():
             return nothing
-        folder = self._folder / current.read_text().strip()
         try:
-            part, seq = self._verified(folder)
+            name, manifest_hash = current.read_text().split()
+            part, seq = self._verified(self._folder / name, manifest_hash)
         except (OSError, ValueError, KeyError, CorruptError) as error:
-            logger.warning("index %s is damaged (%s): building it again", folder.name, error)
+            logger.warning("the index is damaged (%s): building it again", error)
             return nothing
         return _Snapshot((part,), generation_seq=seq, seq=seq)
 
-    def _verified(self, folder: Path) -> tuple[_Part, int]:
+    def _verified(self, folder: Path, manifest_hash: str) -> tuple[_Part, int]:
         """The generation in `folder`, read only after every hash was found right."""
-        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
+        written = (folder / _MANIFEST).read_bytes()
+        if hashlib.sha256(written).hexdigest() != manifest_hash:
+            raise CorruptError("the manifest does not have its recorded SHA-256")
+        manifest: dict[str, Any] = json.loads(written)
+        if manifest["seq"] > self._store.seq:
+            raise CorruptError("it is newer than the database")
         for key, value in self._origin().items():
             if manifest[key] != value:
                 raise CorruptError(f"{key} is {manifest[key]!r}, expected {value!r}")

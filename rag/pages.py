@@ -6,6 +6,7 @@ The keys are those that `rag.formats.article_from_mapping` knows.
 import codecs
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 from charset_normalizer import from_bytes
@@ -57,23 +58,14 @@ def html_fields(raw: bytes) -> Mapping[str, object]:
     html = _decode(raw, declared[1].decode("ascii", "replace") if declared else "utf-8")
     try:
         tree = trafilatura.load_html(html)
-        headings = [] if tree is None else list(tree.iter("h1"))
-        for line_break in [found for heading in headings for found in heading.iter("br")]:
-            # A headline is one line, wherever the page breaks it.
-            line_break.tail = f" {line_break.tail or ''}"
-            line_break.drop_tag()
-        said = [heading.text_content() for heading in headings]
-        page = (
-            None
-            if tree is None
-            else trafilatura.bare_extraction(
-                tree,
-                favor_recall=True,
-                include_comments=False,
-                with_metadata=True,
-                # The page's own date, not any date that its text mentions.
-                date_extraction_params={"original_date": True, "extensive_search": False},
-            )
+        headings = [] if tree is None else _headings(tree)
+        page = tree is not None and trafilatura.bare_extraction(
+            tree,
+            favor_recall=True,
+            include_comments=False,
+            with_metadata=True,
+            # The page's own date, not any date that its text mentions.
+            date_extraction_params={"original_date": True, "extensive_search": False},
         )
     except Exception as error:  # a parser of the whole web's HTML: whatever it raises, go on
         raise UnreadableError(f"not readable as HTML: {error!r}") from error
@@ -81,13 +73,22 @@ def html_fields(raw: bytes) -> Mapping[str, object]:
         raise UnreadableError("no article text: the page holds no paragraphs")
     return {
         "text": re.sub(r"^\|(?:-+\|)+\n", "", page.text, flags=re.MULTILINE),  # rules in tables
-        "title": page.title and _headline(page.title, said, page.sitename or ""),
+        "title": page.title and _headline(page.title, headings, page.sitename or ""),
         "byline": page.author and page.author.replace("; ", ", "),
         "published": page.date,
         "source": page.sitename,
         "url": page.url,
         "language": tree.get("lang"),
     }
+
+
+def _headings(tree: Any) -> list[str]:
+    """What each <h1> of an lxml tree says. Line breaks in them become spaces, in the tree too."""
+    headings = list(tree.iter("h1"))
+    for line_break in [found for heading in headings for found in heading.iter("br")]:
+        line_break.tail = f" {line_break.tail or ''}"
+        line_break.drop_tag()
+    return [heading.text_content() for heading in headings]
 
 
 def _headline(title: str, headings: list[str], outlet: str) -> str:

@@ -14,14 +14,16 @@ from uuid import uuid4
 
 import numpy as np
 import sqlalchemy as sa
+from filelock import FileLock
 from numpy.typing import NDArray
-from sqlalchemy.exc import DatabaseError
 
 from rag import database as tables
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.types import Article, Passage
 
 DATABASE_FILE = "dateline.sqlite3"
+_CREATING = "create.lock"
+_OWN_FILES = {DATABASE_FILE, f"{DATABASE_FILE}-journal", f"{DATABASE_FILE}-wal", _CREATING, "index"}
 _MAX_VARIABLES = 500
 
 T = TypeVar("T")
@@ -75,30 +77,23 @@ class Store:
         Raises CollectionError for a folder with other things in it and ModelMismatchError for
         a collection built with another encoder.
         """
-        if not (folder / DATABASE_FILE).exists():
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise CollectionError(
-                    f"{folder} holds other files and no Dateline collection: "
-                    "name a new or empty folder with --data-dir"
-                )
-            try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as error:
-                raise CollectionError(
-                    f"cannot make {folder} ({error.strerror}): name another --data-dir"
-                ) from error
-            store = cls(tables.connect(folder / DATABASE_FILE))
-            with store._write() as connection:
-                tables.metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
-                for key, value in (
-                    ("schema", tables.SCHEMA),
-                    ("collection", uuid4().hex),
-                    ("encoder", encoder),
-                    ("seq", "0"),
-                ):
-                    insert = sa.insert(tables.meta).prefix_with("OR IGNORE")
-                    connection.execute(insert.values(key=key, value=value))
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            foreign = [p.name for p in folder.iterdir() if p.name not in _OWN_FILES]
+        except OSError as error:
+            raise CollectionError(
+                f"cannot use {folder} ({error.strerror}): name another --data-dir"
+            ) from error
+        path = folder / DATABASE_FILE
+        if foreign and not path.exists():
+            raise CollectionError(
+                f"{folder} holds other files and no Dateline collection: "
+                "name a new or empty folder with --data-dir"
+            )
+        with FileLock(folder / _CREATING):
+            # A creation that was killed leaves nothing, or a file of no bytes.
+            if not path.exists() or path.stat().st_size == 0:
+                cls(tables.connect(path))._create(encoder)
         store = cls.open(folder)
         store.check_encoder(encoder)
         return store
@@ -112,26 +107,30 @@ class Store:
                 f"no collection in {folder}: run 'dateline ingest PATH' first, "
                 "or name another folder with --data-dir"
             )
+        if tables.owner(path) != tables.APPLICATION_ID:
+            raise CorruptError(f"{path} was not written by Dateline: name another --data-dir")
         store = cls(tables.connect(path))
-        try:
-            with store._engine.connect() as connection:
-                owner = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-                if owner != tables.APPLICATION_ID:
-                    raise CorruptError(
-                        f"{path} was not written by Dateline: name another --data-dir"
-                    )
-                schema = store._meta(connection, "schema")
-        except DatabaseError as error:
-            raise CorruptError(
-                f"{path} cannot be read as a database ({error.orig}): restore it from a backup, "
-                "or ingest the articles again into a new --data-dir"
-            ) from error
+        schema = store._read_meta("schema")
         if schema != tables.SCHEMA:
             raise CollectionError(
                 f"{path} has schema {schema}, this version of Dateline reads {tables.SCHEMA}: "
                 "ingest the articles again into a new --data-dir"
             )
         return store
+
+    def _create(self, encoder: str) -> None:
+        with self._write() as connection:
+            tables.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+            values = {
+                "schema": tables.SCHEMA,
+                "collection": uuid4().hex,
+                "encoder": encoder,
+                "seq": "0",
+            }
+            rows = [{"key": key, "value": value} for key, value in values.items()]
+            connection.execute(sa.insert(tables.meta), rows)
+        self.close()
 
     def close(self) -> None:
         """Give the connections back; the store is not to be used afterwards."""
@@ -275,9 +274,8 @@ class Store:
         if where.until is not None:
             condition &= tables.articles.c.published <= where.until
         if where.sources:
-            condition &= sa.func.lower(tables.articles.c.source).in_(
-                [s.lower() for s in where.sources]
-            )
+            keys = [source.casefold() for source in where.sources]
+            condition &= tables.articles.c.source_key.in_(keys)
         found: dict[int, Passage] = {}
         articles: dict[str, Article] = {}
         with self._engine.connect() as connection:

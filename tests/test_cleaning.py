@@ -84,6 +84,7 @@ def test_a_line_that_only_starts_like_a_glued_date_is_left_whole(line: str) -> N
         ("Last updated: 2024-03-04T10:00:00+02:00", date(2024, 3, 4)),
         ("March 4, 2024 Updated March 5, 2024, 9:26 a.m. ET", date(2024, 3, 4)),
         ("Published: 4 March 2024 | Updated: 5 March 2024", date(2024, 3, 4)),
+        ("Published 4 March 2024, last updated 5 March 2024", date(2024, 3, 4)),
         ("March 4, 2024 | 5 min read", date(2024, 3, 4)),
     ],
 )
@@ -149,6 +150,7 @@ def test_a_date_of_the_story_itself_stays_in_the_text(lines: tuple[str, ...]) ->
         ("By Reuters", None, "Reuters"),
         ("By The Associated Press", None, "The Associated Press"),
         ("Source: Northern Ledger", None, "Northern Ledger"),
+        ("Author: Zora Quill", "Zora Quill", None),
         ("Associated Press", None, "Associated Press"),
     ],
 )

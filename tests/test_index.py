@@ -1,5 +1,6 @@
 """The index is a cache: whatever happens to its files, the right passages are found."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -35,7 +36,7 @@ def generations(folder: Path) -> list[str]:
 
 
 def current(folder: Path) -> Path:
-    return folder / (folder / "CURRENT").read_text()
+    return folder / (folder / "CURRENT").read_text().split()[0]
 
 
 def texts(store: Store) -> dict[int, str]:
@@ -297,7 +298,11 @@ def _flip_in_manifest(word: bytes) -> Callable[[Path], None]:
 def _change_manifest(**values: object) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         manifest = current(folder) / "manifest.json"
-        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | values))
+        written = json.dumps(json.loads(manifest.read_text()) | values).encode()
+        manifest.write_bytes(written)
+        # With its right hash, so that it is the value that is refused.
+        named = f"{manifest.parent.name} {hashlib.sha256(written).hexdigest()}"
+        (folder / "CURRENT").write_text(named)
 
     return change
 
@@ -342,9 +347,11 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "manifest missing": _remove("manifest.json"),
     "manifest: another collection": _change_manifest(collection="0" * 32),
     "manifest: another encoder": _change_manifest(encoder="e5"),
+    "manifest: newer than the database": _change_manifest(seq=10**6),
     "manifest: another chunker": _change_manifest(chunker="sentences-0"),
     "generation missing": lambda f: shutil.rmtree(current(f)),
     "CURRENT names nothing there": _current("gen-9-nowhere"),
+    "CURRENT is not UTF-8": lambda f: (f / "CURRENT").write_bytes(b"\xff gen") and None,
     "CURRENT is empty": _current(""),
     "CURRENT is not a name": _current("\0\n"),
 }
