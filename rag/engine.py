@@ -22,7 +22,9 @@ from rag.store import EVERYTHING, Embedded, Filter, Store
 from rag.types import Article, Hit, Passage, Reply, Skipped, Timings
 
 MAX_QUESTION_CHARACTERS = 2000
+# A batch is committed at once: a few seconds of work, whether its articles are long or short.
 _BATCH_ARTICLES = 32
+_BATCH_CHARACTERS = 50_000
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,13 @@ class Dateline:
         yielded before is kept.
         """
         batch: list[Article | Skipped] = []
+        characters = 0
         for item in articles:
             batch.append(item)
-            if len(batch) == _BATCH_ARTICLES:
+            characters += len(item.text) if isinstance(item, Article) else 0
+            if len(batch) == _BATCH_ARTICLES or characters >= _BATCH_CHARACTERS:
                 yield from self._ingest_batch(batch)
-                batch = []
+                batch, characters = [], 0
         yield from self._ingest_batch(batch)
         self._index.refresh()
 
