@@ -24,7 +24,8 @@ class Question:
 
     `answers` are all equally right; none means that no answer is the right one. `docs` are the
     articles that hold it, by id or by the stem of the file they came from. `when` is an ISO day
-    or "first day/last day", `kind` any label to group by.
+    or "first day/last day", `kind` any label to group by. `spans` are the (start, end) of the
+    answers in the one article of `docs`, where the gold file says where they stand.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Question:
     docs: tuple[str, ...]
     when: str | None = None
     kind: str | None = None
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,14 +159,20 @@ def _from_qa(qa: object, article_id: str, where: str) -> Question:
     record = _expect(qa, dict, where)
     impossible = "is_impossible" in record and _field(record, "is_impossible", bool, where)
     answers: list[str] = []
+    spans: list[tuple[int, int]] = []
     if not impossible:
         for a, answer in enumerate(_field(record, "answers", list, where)):
-            answers.append(_text(answer, "text", f"{where}.answers[{a}]"))
+            text = _text(answer, "text", f"{where}.answers[{a}]")
+            answers.append(text)
+            start = answer.get("answer_start")
+            if isinstance(start, int):
+                spans.append((start, start + len(text)))
     return Question(
         id=_text(record, "id", where),
         question=_text(record, "question", where),
         answers=tuple(dict.fromkeys(answers)),  # annotators who agree are one answer
         docs=(article_id,),
+        spans=tuple(dict.fromkeys(spans)),
     )
 
 

@@ -187,7 +187,7 @@ class ExtractiveReader:
         spans: dict[tuple[str, int, int], Span] = {}
         lengths = [len(encoding.ids) for _, encoding in windows]
         for batch in length_batches(lengths, _BATCH_TOKENS):
-            start, end = self._model.run([windows[i][1] for i in batch], self._pad_id)
+            start, end, *_ = self._model.run([windows[i][1] for i in batch], self._pad_id)
             for row, index in enumerate(batch):
                 passage, encoding = windows[index]
                 for span in window_spans(
