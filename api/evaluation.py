@@ -118,9 +118,10 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
 
 
 def _load_run(path: Path) -> Run:
-    run = parse_run(read_text(path), str(path))
+    expected = "what 'dateline eval --json' writes"
+    run = parse_run(read_text(path, expected), str(path))
     if run is None:
-        raise InputError(f"{path}: not a run; expected what 'dateline eval --json' writes")
+        raise InputError(f"{path}: not a run; expected {expected}")
     return run
 
 

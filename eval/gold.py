@@ -82,7 +82,7 @@ def parse_when(text: str) -> Interval:
     return interval
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, expected: str = "a file of gold questions") -> str:
     """The text of a UTF-8 file, plain or gzipped. Raises InputError."""
     try:
         data = Path(path).read_bytes()
@@ -97,7 +97,7 @@ def read_text(path: str | Path) -> str:
         raise InputError(f"{path}: broken gzip ({error}); fetch or compress it again") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{path}: {reason}; expected a file of gold questions") from error
+        raise InputError(f"{path}: {reason}; expected {expected}") from error
 
 
 def _from_lines(text: str, path: str) -> list[Located]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Group
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -36,17 +36,34 @@ def misses(predictions: Sequence[Prediction]) -> list[Prediction]:
     return sorted(missed, key=lambda p: (p["f1"] or 0.0, -(p["confidence"] or 0.0)))
 
 
+def figure_rows(run: Run) -> list[tuple[str, str, str]]:
+    """(name, value, 95% interval) of every figure, as they are shown."""
+    return [row for section in _sections(run) for row in section]
+
+
 def _figures(run: Run) -> Table:
     table = Table(title=f"{run['mode']}: {run['questions']} questions")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("95% interval", justify="right")
-    intervals = run["intervals_95"]
-    table.add_row("exact match", _share(run["exact_match"]), _range(intervals["exact_match"]))
-    table.add_row("F1", _share(run["f1"]), _range(intervals["f1"]))
-    forced, forced_em = run["forced"], intervals.get("forced_exact_match")
-    table.add_row("forced F1", _share(forced["f1"]), _range(intervals["forced_f1"]))
-    table.add_row("forced exact match", _share(forced["exact_match"]), _range(forced_em))
+    for section in _sections(run):
+        for row in section:
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def _sections(run: Run) -> list[list[tuple[str, str, str]]]:
+    intervals, forced = run["intervals_95"], run["forced"]
+    forced_em = intervals.get("forced_exact_match")
+    sections = [
+        [
+            ("exact match", _share(run["exact_match"]), _range(intervals["exact_match"])),
+            ("F1", _share(run["f1"]), _range(intervals["f1"])),
+            ("forced F1", _share(forced["f1"]), _range(intervals["forced_f1"])),
+            ("forced exact match", _share(forced["exact_match"]), _range(forced_em)),
+        ]
+    ]
     groups = {
         "answerable": run["answerable"],
         "unanswerable": run["unanswerable"],
@@ -56,18 +73,20 @@ def _figures(run: Run) -> Table:
         "calibration": run["calibration"],
     }
     for group, values in groups.items():
-        table.add_section()
+        section = []
         for name, value in values.items():
             shown = str(value) if name == "questions" else _share(value)
             interval = intervals.get(INTERVAL_OF.get((group, name), name))
-            table.add_row(f"{group}: {name}", shown, _range(interval))
-    table.add_section()
-    for name, count in run["blame"].items():
-        table.add_row(f"missed by {name}", str(count))
-    table.add_section()
-    for name, value in run["latency_ms"].items():
-        table.add_row(f"latency {name}", "–" if value is None else f"{value:.1f} ms")
-    return table
+            section.append((f"{group}: {name}", shown, _range(interval)))
+        sections.append(section)
+    sections.append([(f"missed by {name}", str(n), "") for name, n in run["blame"].items()])
+    sections.append(
+        [
+            (f"latency {name}", "–" if value is None else f"{value:.1f} ms", "")
+            for name, value in run["latency_ms"].items()
+        ]
+    )
+    return sections
 
 
 def _comparison(comparison: Comparison) -> list[Table]:
@@ -76,14 +95,15 @@ def _comparison(comparison: Comparison) -> list[Table]:
         caption=comparison_caption(comparison),
     )
     for column in ("measure", "old", "new", "difference", "95% interval", "won", "lost", "tied"):
-        table.add_column(column, justify="left" if column == "measure" else "right")
+        justify: JustifyMethod = "left" if column == "measure" else "right"
+        table.add_column(column, justify=justify, no_wrap=True)
     for name, difference in comparison["measures"].items():
         table.add_row(
             name,
             _share(difference["old"]),
             _share(difference["new"]),
             f"{difference['difference']:+.3f}",
-            "{:+.3f} to {:+.3f}".format(*difference["interval_95"]),
+            "{:+.3f}, {:+.3f}".format(*difference["interval_95"]),
             *(str(difference[count]) for count in ("won", "lost", "tied")),
         )
     changes = comparison["changed"][:10]
