@@ -324,7 +324,7 @@ def _read_citations(file: str) -> "list[CitationIn]":
 @app.command(
     "eval",
     epilog="Examples:\n\n"
-    "dateline eval gold.jsonl --articles articles/ --json new.json\n\n"
+    "dateline eval gold.jsonl --articles articles/ --json new.json --report page/\n\n"
     "dateline eval squad.json.gz --mode reader\n\n"
     "dateline eval gold.jsonl --compare old.json\n\n"
     "dateline eval new.json --compare old.json  (nothing is asked again)",
@@ -347,6 +347,9 @@ def evaluate(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a page with plots: DIR/index.html.")
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="An older run (--json) to compare with, paired by id."),
@@ -356,7 +359,7 @@ def evaluate(
     """Measure answers, retrieval and citations against gold questions, and say who missed."""
     from api.evaluation import Wanted, run_evaluation
 
-    wanted = Wanted(gold, articles or [], mode, json_file, compare)
+    wanted = Wanted(gold, articles or [], mode, json_file, compare, report)
     run_evaluation(_settings(data_dir), wanted)
 
 

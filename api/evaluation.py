@@ -32,6 +32,7 @@ class Wanted:
     mode: Mode | None = None
     json_file: Path | None = None
     compare: Path | None = None
+    report: Path | None = None
 
 
 def run_evaluation(settings: Settings, wanted: Wanted) -> None:
@@ -55,6 +56,8 @@ def run_evaluation(settings: Settings, wanted: Wanted) -> None:
 def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if wanted.json_file is not None:
         _check_writable(wanted.json_file)
+    if wanted.report is not None:
+        _check_folder(wanted.report)
     old = None if wanted.compare is None else _load_run(wanted.compare)
     text = read_text(wanted.gold)
     run = parse_run(text, str(wanted.gold))
@@ -73,6 +76,12 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
         _write(wanted.json_file, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
         written.append(str(wanted.json_file))
     Console(highlight=False).print(format_table(run))
+    if wanted.report is not None:
+        from eval.report import render  # matplotlib takes a second, and only the report needs it
+
+        page = wanted.report / "index.html"
+        _write(page, render(run))
+        written.append(str(page))
 
 
 def ask_with_progress(settings: Settings, gold: Gold, articles: Sequence[str], mode: Mode) -> Run:
@@ -148,6 +157,16 @@ def _check_writable(path: Path) -> None:
             path.unlink()
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _check_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder {path}: {error.strerror or error}; --report takes a folder"
+        ) from error
+    _check_writable(path / "index.html")
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +87,8 @@ def plot_recall(curve: Sequence[Recall]) -> str:
         axes.plot(ks, shares, "o-", color=ACCENT, markersize=5, markeredgecolor=PAPER)
         for point in curve:
             if point.k in (1, 5, 10):
-                _note(axes, f"{point.share:.1%}", (point.k, point.share), (0, -15))
+                at = (point.k, point.share)
+                _note(axes, f"{point.share:.1%}", at, (4, -15), "left" if point.k == 1 else "right")
         bottom = max(0.0, min(low) - 0.15)
         axes.set(xlim=(0.6, 10.4), ylim=(bottom, 1.015), xlabel="articles looked at, k", xticks=ks)
         _percent(axes, "y")
@@ -135,7 +137,9 @@ def plot_groups(groups: Sequence[Group], name: str) -> str:
                 markersize=7, label="forced F1, answerable",
             )  # fmt: skip
         axes.set(xlim=(0, 1.02), ylim=(len(groups) - 0.5, -0.5))
-        axes.set_yticks(rows, [f"{group.name}  ({group.questions})" for group in groups])
+        axes.set_yticks(
+            rows, [f"{shorten(g.name, 28, placeholder='…')}  ({g.questions})" for g in groups]
+        )
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         _percent(axes, "x")

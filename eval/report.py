@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,6 +18,7 @@ from eval.table import comparison_caption, figure_rows, misses
 
 MOST_MISSES = 500  # more make a page that phones do not scroll
 MOST_KINDS = 12
+CALIBRATION = ("ece", "auroc", "aurc", "ece_all", "aurc_all")  # older runs have not all
 MEANINGS = {
     "retrieval": "no passage of a gold article was read, or none that holds a gold answer.",
     "reading": "a passage that holds a gold answer was read, and something else chosen.",
@@ -42,14 +42,6 @@ class Card:
     @property
     def shown(self) -> str:
         return percent(self.value)
-
-
-def write_report(run: Run, folder: Path) -> Path:
-    """Write `folder`/index.html, the folder too if need be, and say where it is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(render(run), encoding="utf-8")
-    return page
 
 
 def render(run: Run) -> str:
@@ -84,7 +76,7 @@ def _view(run: Run) -> dict[str, Any]:
         "blame_intro": _blame_intro(predictions),
         "meanings": MEANINGS,
         "has_traps": has_traps,
-        "calibration": {name: score(value) for name, value in run["calibration"].items()},
+        "calibration": {name: score(run["calibration"].get(name)) for name in CALIBRATION},
         "mrr": score(run["retrieval"]["mrr"]),
         "plots": {name: Markup(svg) for name, svg in _plots(run, has_traps).items()},
         "missed": len(ranked),
@@ -152,14 +144,15 @@ def _cards(run: Run) -> list[Card]:
     intervals = run["intervals_95"]
     wanted = [
         ("Exact match", run["exact_match"], "exact_match", "over all questions"),
-        ("F1", run["f1"], "f1", "overlap of words, over all questions"),
+        ("F1", run["f1"], "f1", "shared words, over all questions"),
         ("Forced F1", run["forced"]["f1"], "forced_f1", "the best candidate, given or not"),
         ("Answered", run["answerable"]["answered"], "answered", "of what can be answered"),
         ("Abstained", run["unanswerable"]["abstained"], "abstained", "of what cannot"),
         ("Recall at 1", run["retrieval"]["recall@1"], "recall@1", "a gold article comes first"),
         ("Recall at 10", run["retrieval"]["recall@10"], "recall@10", "is among the first ten"),
-        ("Cited rightly", run["citations"]["precision"], "", "articles cited that are gold"),
-        ("Dated rightly", run["when"]["accuracy"], "when", "answers with exactly the right days"),
+        ("Calibration error", run["calibration"]["ece"], "", "confidence against truth"),
+        ("Cited rightly", run["citations"]["precision"], "", "of the articles cited, gold"),
+        ("Dated rightly", run["when"]["accuracy"], "when", "with exactly the right days"),
     ]
     return [
         Card(name, value, intervals.get(key), what)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from typing import Any
 
 from matplotlib import rc_context
@@ -73,7 +74,10 @@ class Plot:
         written = io.StringIO()
         FigureCanvasSVG(self._figure)
         unsaid = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        self._figure.savefig(written, format="svg", transparent=True, metadata=unsaid)
+        with warnings.catch_warnings():
+            # The reader's machine has the letters, matplotlib's own font only measures them.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
+            self._figure.savefig(written, format="svg", transparent=True, metadata=unsaid)
         self._style.__exit__(None, None, None)
         self.svg = _for_page(written.getvalue(), self.name)
 

@@ -109,7 +109,7 @@ def _comparison(comparison: Comparison) -> list[Table]:
     changes = comparison["changed"][:10]
     if not changes:
         return [table]
-    changed = Table(title=f"the {len(changes)} questions that changed most")
+    changed = Table(title="what changed most")
     for column in ("question", "gold", "old", "new", "measure", "change"):
         changed.add_column(column)
     for change in changes:
