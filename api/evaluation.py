@@ -117,8 +117,8 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
         task = progress.add_task("Loading the models", total=total)
 
         def asked(done: int, _total: int) -> None:
-            left = "Asking" if done < total else "Reckoning"
-            progress.update(task, completed=done, description=left)
+            stage = "Asking" if done < total else "Reckoning"
+            progress.update(task, completed=done, description=stage)
 
         if mode != "retrieval":
             engine.reader  # noqa: B018 - loaded here, not inside the first question's time
@@ -150,7 +150,7 @@ def _refuse_asking(wanted: Wanted, run: Run) -> None:
 
 def _check_writable(path: Path) -> None:
     """Told before an evaluation of minutes, not after it; leaves no empty file behind."""
-    is_new = not path.exists()
+    is_new = not path.exists() and not path.is_symlink()
     try:
         path.open("a").close()
         if is_new:
@@ -171,9 +171,10 @@ def _check_folder(path: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     """The whole text or nothing: a run before it stays whole until the new one is."""
-    if not path.is_file():  # a new one, or a device such as /dev/stdout
+    if path.exists() and not path.is_file():  # a device such as /dev/stdout
         path.write_text(text, encoding="utf-8")
         return
+    path = path.resolve()
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         partial.write_text(text, encoding="utf-8")

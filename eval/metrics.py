@@ -189,7 +189,8 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
     Bias-corrected and accelerated (BCa; Efron, 1987), as scipy.stats.bootstrap has it, which
     takes n * n steps for the jackknife. That of a mean needs only n: leaving x out moves it by
     (mean - x) / (n - 1), so that the acceleration is the skewness of the values over 6 sqrt(n).
-    (mean, mean) where all values are equal, None without values.
+    (mean, mean) where all values are equal, which no resampling can tell the chance of; None
+    without values.
     """
     if len(values) == 0:
         return None
