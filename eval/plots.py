@@ -113,6 +113,7 @@ def plot_latency(latencies: Sequence[float], percentiles: Mapping[str, float | N
                 axes.annotate(
                     f"{name} {value:,.0f} ms", at, (-4, 0), xycoords=("data", "axes fraction"),
                     textcoords="offset points", ha="right", va="top", fontsize=8.5,
+                    bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
                 )  # fmt: skip
         axes.set(xlabel="milliseconds a question", ylabel="questions")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))

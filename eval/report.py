@@ -82,7 +82,7 @@ def _view(run: Run) -> dict[str, Any]:
         "missed": len(ranked),
         "misses": ranked[:MOST_MISSES],
         "chips": _chips(ranked[:MOST_MISSES]),
-        "rows": figure_rows(run),
+        "rows": [row for row in figure_rows(run) if row[1] != "–"],
     }
 
 
