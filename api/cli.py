@@ -321,40 +321,46 @@ def _read_citations(file: str) -> "list[CitationIn]":
     return citations
 
 
-@app.command("eval", epilog="Example: dateline eval gold.jsonl --articles articles/")
+@app.command(
+    "eval",
+    epilog="Examples:\n\n"
+    "dateline eval gold.jsonl --articles articles/ --json new.json --report page/\n\n"
+    "dateline eval squad.json.gz --mode reader\n\n"
+    "dateline eval gold.jsonl --compare old.json\n\n"
+    "dateline eval new.json --compare old.json  (nothing is asked again)",
+)
 def evaluate(
-    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="Gold JSON lines, or SQuAD JSON.")],
+    gold: Annotated[
+        Path,
+        typer.Argument(metavar="GOLD", help="Gold JSON lines, SQuAD JSON, or a saved run."),
+    ],
     articles: Annotated[
         list[str] | None,
         typer.Option(help="Articles to ask, in place of the collection in --data-dir."),
     ] = None,
     mode: Annotated[
-        Literal["end-to-end", "reader", "retrieval"],
-        typer.Option(help="The whole, the reader alone, or the retrieval alone."),
-    ] = "end-to-end",
+        Literal["end-to-end", "reader", "retrieval"] | None,
+        typer.Option(
+            help="The whole, the reader alone, or the retrieval alone.", show_default="end-to-end"
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a page with plots: DIR/index.html.")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="An older run (--json) to compare with, paired by id."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure answers, retrieval and citations against gold questions."""
-    from api.progress import evaluate_with_progress
-    from eval.report import format_table
+    """Measure answers, retrieval and citations against gold questions, and say who missed."""
+    from api.evaluation import Wanted, run_evaluation
 
-    if json_file is not None:
-        _check_writable(json_file)
-    result = evaluate_with_progress(_settings(data_dir), gold, articles or [], mode)
-    if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    Console(highlight=False).print(format_table(result))
-
-
-def _check_writable(path: Path) -> None:
-    """Told before an evaluation of minutes, not after it."""
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    wanted = Wanted(gold, articles or [], mode, json_file, compare, report)
+    run_evaluation(_settings(data_dir), wanted)
 
 
 @app.command(epilog="Example: dateline serve --port 8080")

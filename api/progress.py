@@ -1,9 +1,6 @@
 """Long work with a progress bar on stderr."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,13 +16,8 @@ from rich.progress import (
 from rich.text import Text
 
 from api.schemas import Fate
-from eval.gold import load_gold
-from eval.run import Mode, evaluate
 from rag.engine import Dateline
-from rag.errors import InputError
 from rag.formats import read_articles, total_articles
-from rag.settings import Settings
-from rag.types import Skipped
 
 
 class _Rate(ProgressColumn):
@@ -38,7 +30,8 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.1f} {self._unit}/s" if speed else "")
 
 
-def _bar(unit: str) -> Progress:
+def progress_bar(unit: str) -> Progress:
+    """A bar on stderr that counts `unit`, leaves no trace, and is silent off a terminal."""
     console = Console(stderr=True)
     return Progress(
         SpinnerColumn(),
@@ -56,7 +49,7 @@ def _bar(unit: str) -> Progress:
 def ingest_with_progress(engine: Dateline, paths: Sequence[str]) -> tuple[list[Fate], bool]:
     """(what became of each article, whether Ctrl-C ended it)."""
     fates: list[Fate] = []
-    with _bar("articles") as progress:
+    with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=total_articles(paths))
         try:
             for fate in engine.ingest(read_articles(paths)):
@@ -65,38 +58,3 @@ def ingest_with_progress(engine: Dateline, paths: Sequence[str]) -> tuple[list[F
         except KeyboardInterrupt:
             return fates, True
     return fates, False
-
-
-def evaluate_with_progress(
-    settings: Settings, gold_path: Path, articles: Sequence[str], mode: Mode
-) -> dict[str, Any]:
-    """The figures of `eval.run.evaluate`.
-
-    The collection asked is that of the settings, or a temporary one of `articles` or of the
-    gold's own paragraphs.
-    """
-    gold = load_gold(gold_path)
-    with tempfile.TemporaryDirectory() as folder, _bar("questions") as progress:
-        if articles or gold.articles:
-            settings = settings.model_copy(update={"data_dir": Path(folder)})
-            engine = Dateline.open(settings, create=True)
-            collection = [*gold.articles, *read_articles(articles)]
-            # The reader alone reads the gold's own paragraphs; nothing needs to be found.
-            if mode != "reader" or articles:
-                task = progress.add_task("Ingesting", total=len(collection))
-                for fate in engine.ingest(collection):
-                    if isinstance(fate, Skipped):
-                        raise InputError(f"{fate.where}: {fate.reason}")
-                    progress.advance(task)
-                progress.remove_task(task)
-        else:
-            engine = Dateline.open(settings)
-        task = progress.add_task("Asking", total=len(gold.questions))
-        try:
-            if mode != "retrieval":
-                engine.reader  # noqa: B018 - loaded here, not inside the first question's time
-            return evaluate(
-                engine, gold, mode, on_progress=lambda n, _total: progress.update(task, completed=n)
-            )
-        finally:
-            engine.close()

@@ -46,12 +46,17 @@ class Gold:
 
 
 def load_gold(path: str | Path) -> Gold:
-    """Read JSON lines or SQuAD 1.1/2.0 JSON, plain or gzipped; told apart by their content.
+    """The gold in a file, plain or gzipped; see `parse_gold`. Raises InputError."""
+    return parse_gold(read_text(path), str(path))
+
+
+def parse_gold(text: str, path: str) -> Gold:
+    """Read JSON lines or SQuAD 1.1/2.0 JSON; told apart by their content.
 
     The paragraphs of SQuAD become articles, word for word, with ids "document-paragraph" counted
-    from 0. JSON lines bring no articles. Raises InputError for anything that is not gold.
+    from 0. JSON lines bring no articles. Raises InputError for anything that is not gold; `path`
+    is what it calls it there.
     """
-    text = _read_text(path)
     if not text.strip():
         raise InputError(f"{path}: empty; expected gold questions as JSON lines or SQuAD JSON")
     # Only one JSON value in the whole file can be SQuAD; JSON lines fail here at their second line.
@@ -61,9 +66,9 @@ def load_gold(path: str | Path) -> Gold:
         whole = None
     articles: tuple[Article, ...] = ()
     if isinstance(whole, dict) and "data" in whole:
-        articles, located = _from_squad(whole, str(path))
+        articles, located = _from_squad(whole, path)
     else:
-        located = _from_lines(text, str(path))
+        located = _from_lines(text, path)
     if not located:
         raise InputError(f"{path}: no question in it; expected at least one")
     _refuse_duplicates(located)
@@ -79,7 +84,8 @@ def parse_when(text: str) -> Interval:
     return interval
 
 
-def _read_text(path: str | Path) -> str:
+def read_text(path: str | Path, expected: str = "a file of gold questions") -> str:
+    """The text of a UTF-8 file, plain or gzipped. Raises InputError."""
     try:
         data = Path(path).read_bytes()
         if data.startswith(GZIP_MAGIC):
@@ -93,7 +99,7 @@ def _read_text(path: str | Path) -> str:
         raise InputError(f"{path}: broken gzip ({error}); fetch or compress it again") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"{path}: {reason}; expected a file of gold questions") from error
+        raise InputError(f"{path}: {reason}; expected {expected}") from error
 
 
 def _from_lines(text: str, path: str) -> list[Located]:

@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from eval.gold import Gold, Question
-from eval.report import format_table
-from eval.run import evaluate, is_relevant
+from eval.outcome import holds, is_relevant
+from eval.run import evaluate
+from eval.table import format_table
 from rag.errors import InputError, ModelError
 from rag.types import Answer, Article, Citation, Hit, Interval, Passage, Reply, Timings
 
@@ -17,6 +18,7 @@ CUP = Article("a", "Ann Bell won the cup on Tuesday.", origin="/news/cup.txt")
 RAIN = Article("b", "Bob says that the U.S.-led talks failed.", origin="/news/rain.html")
 COPY = Article("c", "Ann Bell won the cup on Tuesday. (Agency)")
 EMPTY: dict[str, Any] = {"exact_match": None, "f1": None}
+RANKS = ("recall@1", "recall@5", "recall@10", "mrr")
 
 
 def hit(article: Article) -> Hit:
@@ -130,7 +132,19 @@ def test_end_to_end_by_hand() -> None:
     assert result["calibration"]["aurc"] == pytest.approx((0 + 1 / 2 + 2 / 3 + 1 / 2 + 3 / 5) / 5)
     # Above 0, .5 and 0: .9 .7 .6 all three, .4 two, and 0 level with two.
     assert result["calibration"]["auroc"] == pytest.approx((9 + 2 + 1) / 15)
-    assert result["blame"] == {"retrieval": 1, "reading": 1, "abstention": 2, "error": 2}
+    # Over all questions, where the three that have no answer are wrong at .0 .5 .0.
+    assert result["calibration"]["ece_all"] == pytest.approx((0.1 + 0.7 + 0.6 + 0.6 + 0.5) / 8)
+    # Their two zeros are level with that of "broken".
+    risks = (0, 1 / 2, 2 / 3, 3 / 4, 3 / 5, 4 / 6, 5 / 7, 6 / 8)
+    assert result["calibration"]["aurc_all"] == pytest.approx(sum(risks) / 8)
+    assert result["blame"] == {
+        "retrieval": 1,
+        "reading": 1,
+        "abstention": 2,
+        "gold": 0,
+        "error": 2,
+    }
+    assert result["models"] == {"encoder": "encoder", "reader": "reader"}
     assert result["latency_ms"]["p50"] == pytest.approx(35)  # of 10, 20, 30, 40, 50, 60
     for name, center in (("exact_match", 2 / 8), ("f1", 1 / 3), ("forced_f1", 2.667 / 5)):
         low, high = result["intervals_95"][name]
@@ -152,11 +166,14 @@ def test_predictions_show_what_was_said() -> None:
         "forced_f1": 1.0,
         "docs": ["a", "b"],
         "retrieved": ["a", "b"],
+        "gold_rank": 1,
         "cited": ["a", "c"],
         "blame": None,
         "latency_ms": 10,
         "error": None,
     }
+    assert predictions["half"]["gold_rank"] == 2
+    assert predictions["unread"]["gold_rank"] is None
     held_back = predictions["held back"]
     assert held_back["prediction"] is None
     assert held_back["candidate"] == "Tuesday"
@@ -182,14 +199,46 @@ def test_predictions_show_what_was_said() -> None:
         ("Ann Bell", ("cup",), [RAIN, COPY], "retrieval"),  # held, but by no gold article
         ("ann-bell", (), [COPY], "reading"),  # no article named: the words decide
         ("U.S.", ("rain",), [RAIN], "reading"),
-        ("Be", ("cup",), [CUP], "retrieval"),  # words, not letters
-        ("Wednesday", ("cup",), [CUP], "retrieval"),
         ("Ann", ("cup",), [], "retrieval"),
+        ("Be", ("cup",), [CUP], "gold"),  # words, not letters
+        ("Wednesday", ("cup",), [CUP], "gold"),
+        ("Bob", ("cup",), [RAIN], "gold"),  # stands somewhere, but not where the gold says
+        ("Bob", ("cup", "rain"), [CUP], "retrieval"),  # one of them is enough
+        ("Ann", ("elsewhere",), [CUP], "gold"),  # the collection holds no such article
+        ("Wednesday", (), [CUP], "retrieval"),  # no article named: the gold cannot be checked
     ],
 )
 def test_blame(gold: str, docs: tuple[str, ...], read: list[Article], blame: str) -> None:
     says = {"q": reply(answer("nobody", 0.9), read=read)}
     assert run(says, question("q", gold, docs=docs))["predictions"][0]["blame"] == blame
+
+
+def test_gold_is_not_blamed_for_what_was_right_or_has_no_answer() -> None:
+    says = {"held back": reply(answer("Wednesday", 0.4), answered=False), "trap": SAYS["chatty"]}
+    result = run(says, question("held back", "Wednesday"), question("trap"))
+    assert [p["blame"] for p in result["predictions"]] == ["abstention", "abstention"]
+
+
+def test_gold_is_blamed_in_every_mode() -> None:
+    lost = question("q", "Wednesday")
+    assert run({"q": [RAIN]}, lost, mode="retrieval")["blame"]["gold"] == 1
+    assert run({"q": reply(answer("Ann", 0.9))}, lost, mode="reader")["blame"]["gold"] == 1
+
+
+def test_gold_of_squad_is_looked_up_in_its_own_paragraphs() -> None:
+    engine = FakeEngine({"q": reply(answer("nobody", 0.9), read=[COPY])})
+    squad = Gold((question("q", "Ann", docs=("c",)),), articles=(RAIN, COPY))
+    assert evaluate(engine, squad, "end-to-end")["blame"]["reading"] == 1
+    squad = Gold((question("q", "Ann", docs=("b",)),), articles=(RAIN, COPY))
+    assert evaluate(engine, squad, "end-to-end")["blame"]["gold"] == 1
+
+
+def test_words_are_held_however_they_are_cut() -> None:
+    assert holds("the U.S.-led talks", "U.S.")
+    assert holds("Stuart's car", "Stuarts")  # as exact match has it
+    assert holds("Stuart's car", "Stuart")
+    assert not holds("the talks", "talk")
+    assert not holds("the talks", "…")
 
 
 def test_citations_are_judged_only_where_the_answer_is_right_and_articles_are_named() -> None:
@@ -229,15 +278,19 @@ def test_retrieval_counts_articles_not_passages() -> None:
         "recall@10": 2 / 4,
         "mrr": pytest.approx((1 / 2 + 1 / 6) / 4),
     }
-    assert result["blame"] == {"retrieval": 1, "reading": 0, "abstention": 0, "error": 1}
+    blames = {"retrieval": 1, "reading": 0, "abstention": 0, "gold": 0, "error": 1}
+    assert result["blame"] == blames
     assert result["questions"] == 5
     assert result["exact_match"] is None
     assert result["answerable"] == EMPTY | {"questions": 4, "answered": None}
     assert result["unanswerable"] == {"questions": 1, "abstained": None}
     assert result["forced"] == EMPTY
     assert result["citations"] == {"precision": None, "recall": None}
-    assert result["calibration"] == {"ece": None, "auroc": None, "aurc": None}
-    assert result["intervals_95"] == EMPTY | {"forced_f1": None}
+    assert set(result["calibration"].values()) == {None}
+    intervals = result["intervals_95"]
+    assert {name for name in intervals if intervals[name] is not None} == set(RANKS)
+    assert intervals["recall@1"] == [0, 0]
+    assert intervals["recall@10"][0] <= 2 / 4 <= intervals["recall@10"][1]
     assert result["latency_ms"]["p50"] >= 0
     assert result["predictions"][0]["retrieved"] == ["c", "b"]
     assert result["predictions"][0]["exact_match"] is None

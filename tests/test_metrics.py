@@ -1,21 +1,26 @@
 import json
 import math
+import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import bootstrap
 
 from eval.metrics import (
+    Bin,
     aurc,
     auroc,
     bootstrap_interval,
+    calibration_bins,
     exact_match,
     expected_calibration_error,
     f1,
     mean,
     percentiles,
-    recall_at,
-    reciprocal_rank,
+    rank_measures,
+    risk_coverage,
 )
 
 SHARES = st.floats(0, 1)
@@ -54,29 +59,72 @@ def test_f1_is_a_share_and_1_for_an_exact_match(prediction: str, answers: list[s
     assert all(f1(answer, answers) == 1 for answer in answers if answer.strip("the! "))
 
 
+def test_exact_match_and_f1_are_those_of_torchmetrics() -> None:
+    from torchmetrics.functional.text import squad
+
+    draw = random.Random(0)
+    words = ["Ann", "the", "Bell", "U.S.-led", "won", "!", "a", "5.5", "Håkansen", "’s"]
+    for _ in range(300):
+        prediction, *answers = (
+            " ".join(draw.choices(words, k=draw.randint(1, 4))) for _ in range(draw.randint(2, 4))
+        )
+        # Where they part: SQuAD's evaluator drops answers of which nothing is left.
+        if any(f1("", [answer]) for answer in answers):
+            continue
+        theirs = squad(
+            {"id": "1", "prediction_text": prediction},
+            {"id": "1", "answers": {"text": answers, "answer_start": [0] * len(answers)}},
+        )
+        assert exact_match(prediction, answers) == theirs["exact_match"].item() / 100
+        assert f1(prediction, answers) == pytest.approx(theirs["f1"].item() / 100)
+
+
 def test_ranks() -> None:
-    assert [recall_at("abcd", {"c", "d"}, k) for k in (1, 2, 3, 4)] == [0, 0, 1, 1]
-    assert recall_at([], {"c"}, 5) == 0
-    assert reciprocal_rank("abcd", {"c", "d"}) == pytest.approx(1 / 3)
-    assert reciprocal_rank("abcd", {"e"}) == 0
+    measures = rank_measures(
+        ["abcd", [], "abcdefghijk", "abcdefghij", "x"],
+        [{"c", "d"}, {"c"}, {"k"}, {"z", "j", "f"}, {"x"}],
+    )
+    assert measures == {
+        "recall@1": [0, 0, 0, 0, 1],
+        "recall@5": [1, 0, 0, 0, 1],
+        "recall@10": [1, 0, 0, 1, 1],
+        "mrr": [pytest.approx(1 / 3), 0, 0, pytest.approx(1 / 6), 1],
+    }
+    assert rank_measures([], []) == {name: [] for name in measures}
 
 
 def test_expected_calibration_error_by_hand() -> None:
-    # With two bins (0, 0.5] and (0.5, 1]: the first has mean confidence 0.4 and accuracy 0.5,
-    # the second 0.9 and 1.0: (2 * 0.1 + 2 * 0.1) / 4.
-    error = expected_calibration_error([0.3, 0.5, 0.8, 1.0], [0, 1, 1, 1], bins=2)
-    assert error == pytest.approx(0.1)
+    # With two bins [0, 0.5) and [0.5, 1): the first has mean confidence 0.4 and accuracy 0.5,
+    # the second 0.8 and 1.0: (2 * 0.1 + 2 * 0.2) / 4.
+    error = expected_calibration_error([0.35, 0.45, 0.7, 0.9], [0, 1, 1, 1], bins=2)
+    assert error == pytest.approx(0.15)
     assert expected_calibration_error([0.0, 1.0], [0, 1]) == 0
     assert expected_calibration_error([1.0, 1.0], [0, 0]) == 1
     assert expected_calibration_error([], []) is None
+
+
+def test_calibration_bins_by_hand() -> None:
+    found = calibration_bins([0.35, 0.45, 0.7, 1.0], [0, 1, 1, 1], bins=2)
+    assert found == [Bin(pytest.approx(0.4), 0.5, 2), Bin(pytest.approx(0.85), 1.0, 2)]
+    assert calibration_bins([0.9], [1], bins=10) == [Bin(0.9, 1.0, 1)]
+    assert calibration_bins([], []) == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.999), st.booleans()), min_size=1, max_size=30))
+def test_the_bins_come_to_the_expected_calibration_error(judged: list[tuple[float, bool]]) -> None:
+    confidences, right = zip(*judged, strict=True)
+    # A power of two: no bin's edge is rounded, wherever hypothesis puts a confidence.
+    bins = calibration_bins(confidences, right, bins=16)
+    gaps = sum(b.questions * abs(b.confidence - b.accuracy) for b in bins) / len(judged)
+    assert gaps == pytest.approx(expected_calibration_error(confidences, right, bins=16))
 
 
 def test_auroc_by_hand() -> None:
     assert auroc([0.9, 0.8, 0.1], [True, True, False]) == 1
     assert auroc([0.1, 0.9], [True, False]) == 0
     assert auroc([0.5, 0.5], [True, False]) == 0.5
-    # Four pairs: 3 over 2, 3 over 1, 1 under 2, 1 level with 1.
-    assert auroc([3, 1, 2, 1], [True, True, False, False]) == 2.5 / 4
+    # Four pairs: .3 over .2, .3 over .1, .1 under .2, .1 level with .1.
+    assert auroc([0.3, 0.1, 0.2, 0.1], [True, True, False, False]) == 2.5 / 4
     assert auroc([0.5], [True]) is None
     assert auroc([], []) is None
 
@@ -88,6 +136,7 @@ def test_aurc_by_hand() -> None:
     assert aurc([0.5, 0.5], [1, 0]) == aurc([0.5, 0.5], [0, 1]) == pytest.approx(0.5)
     assert aurc([0.3, 0.2], [1, 1]) == 0
     assert aurc([], []) is None
+    assert risk_coverage([0.9, 0.5, 0.7], [1, 1, 0]) == pytest.approx([0, 1 / 2, 1 / 3])
 
 
 @given(JUDGED)
@@ -127,6 +176,17 @@ def test_bootstrap_interval() -> None:
     assert bootstrap_interval([]) is None
     assert bootstrap_interval([0.3]) == (0.3, 0.3)
     assert bootstrap_interval([1.0] * 50) == (1, 1)
+
+
+@pytest.mark.parametrize("size", [30, 300])
+def test_bootstrap_interval_is_that_of_scipy(size: int) -> None:
+    rng = np.random.default_rng(size)
+    values = np.where(rng.random(size) < 0.8, 1.0, np.round(rng.random(size), 1))  # skewed
+    theirs = bootstrap(
+        (values,), np.mean, n_resamples=20_000, batch=1_000, method="BCa", rng=rng
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert bootstrap_interval(values) == pytest.approx(tuple(theirs), abs=0.05 * width)
 
 
 def test_bootstrap_interval_of_many_values() -> None:
