@@ -3,15 +3,17 @@
 import math
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.chunking import sentence_around
+from rag.confidence import Calibration, Features, log_sigmoid
 from rag.stories import story_numbers
-from rag.types import Answer, Citation, Hit, Span
+from rag.types import Answer, Citation, Hit, Passage, Span
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_FARTHEST = 10.0  # logits: a margin beyond it says no more
 
 
 def normalize_answer(text: str) -> str:
@@ -22,32 +24,24 @@ def normalize_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What a reader's scores are worth: fitted on questions with known answers.
+def weigh_spans(spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration) -> list[Span]:
+    """The spans, scored for the place of their passage too.
 
-    `retrieval_weight` says how many logits one unit of a hit's score is worth. The confidence is
-    Platt scaling (Platt, 1999), sigmoid(scale * score + bias); at `threshold` or more, the
-    answer is given.
+    Each is lower by what its passage's hit falls short of the best hit, and by the doubt whether
+    the passage answers at all.
     """
-
-    retrieval_weight: float = 800.0
-    scale: float = 0.5
-    bias: float = 0.0
-    threshold: float = 0.5
-
-    def confidence(self, score: float) -> float:
-        """Probability, 0..1, that the best span of a question is right."""
-        return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, self.scale * score + self.bias))))
+    short = _shortfalls(hits, calibration.retrieval_weight)
+    weight = calibration.relevance_weight
+    return [
+        replace(s, score=s.score - short[s.passage] + weight * log_sigmoid(s.relevance))
+        for s in spans
+    ]
 
 
-def weigh_spans(spans: Sequence[Span], hits: Sequence[Hit], retrieval_weight: float) -> list[Span]:
-    """The spans, each lower by what its passage's hit falls short of the best hit."""
-    if not hits:
-        return list(spans)
-    best = max(hit.score for hit in hits)
-    short = {hit.passage: retrieval_weight * (best - hit.score) for hit in hits}
-    return [replace(span, score=span.score - short[span.passage]) for span in spans]
+def _shortfalls(hits: Sequence[Hit], weight: float) -> dict[Passage, float]:
+    """How far each passage's hit falls short of the best, in logits."""
+    best = max((hit.score for hit in hits), default=0.0)
+    return {hit.passage: weight * (best - hit.score) for hit in hits}
 
 
 def _overlap(a: Span, b: Span) -> bool:
@@ -77,31 +71,18 @@ def merge_spans(spans: Sequence[Span]) -> list[list[Span]]:
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """One distinct answer: its best span in each story, and the score of all together."""
+class Candidate:
+    """One distinct answer: what is known of it, and its best span in each story."""
 
     text: str
-    score: float
+    features: Features
     citations: tuple[Citation, ...]
 
 
-def _combine(spans: Sequence[Span], stories: Mapping[str, int], scale: float) -> _Candidate:
-    """What the spans of one answer, best first, come to.
-
-    The odds exp(scale * score) of independent stories add up; within a story only the best
-    span counts, since a reprint says nothing new.
-    """
-    told: dict[int, list[Span]] = {}
-    for span in spans:
-        told.setdefault(stories[span.passage.article.id], []).append(span)
-    scores = [story[0].score for story in told.values()]
+def _combined(scores: Sequence[float], scale: float) -> float:
+    """The score of independent stories together: their odds exp(scale * score) add up."""
     best = max(scores)
-    total = sum(math.exp(scale * (score - best)) for score in scores)
-    return _Candidate(
-        text=spans[0].text,
-        score=best + math.log(total) / scale,
-        citations=tuple(_cite(story) for story in told.values()),
-    )
+    return best + math.log(sum(math.exp(scale * (score - best)) for score in scores)) / scale
 
 
 def _cite(spans: Sequence[Span]) -> Citation:
@@ -119,23 +100,55 @@ def _cite(spans: Sequence[Span]) -> Citation:
     )
 
 
+def rank_candidates(
+    spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration
+) -> list[Candidate]:
+    """The distinct answers, best first; `hits` are what was read to find the spans.
+
+    Within a story only the best span counts: a reprint says nothing new.
+    """
+    short = _shortfalls(hits, calibration.retrieval_weight)
+    stories = story_numbers(hit.passage.article for hit in hits)
+    scored = []
+    for group in merge_spans(weigh_spans(spans, hits, calibration)):
+        told: dict[int, list[Span]] = {}
+        for span in group:
+            told.setdefault(stories[span.passage.article.id], []).append(span)
+        scores = [story[0].score for story in told.values()]
+        scored.append((_combined(scores, calibration.scale), group, told))
+    scored.sort(key=lambda item: -item[0])
+    totals = [total for total, _, _ in scored]
+    candidates = []
+    for place, (total, group, told) in enumerate(scored):
+        # A lone candidate is as far ahead as one can be.
+        rival = max((t for i, t in enumerate(totals[:2]) if i != place), default=-math.inf)
+        features = Features(
+            score=total,
+            margin=max(-_FARTHEST, min(_FARTHEST, total - rival)),
+            relevance=max(log_sigmoid(span.relevance) for span in group),
+            shortfall=min(short[span.passage] for span in group),
+            words=math.log(len(group[0].text.split())),
+            stories=math.log(len(told)),
+        )
+        citations = tuple(_cite(story) for story in told.values())
+        candidates.append(Candidate(group[0].text, features, citations))
+    return candidates
+
+
 def make_answers(
     spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration, limit: int = 5
 ) -> tuple[Answer, ...]:
-    """At most `limit` distinct answers, most confident first.
-
-    `hits` are what was read to find the spans.
-    """
-    weighed = weigh_spans(spans, hits, calibration.retrieval_weight)
-    stories = story_numbers(hit.passage.article for hit in hits)
-    candidates = [_combine(group, stories, calibration.scale) for group in merge_spans(weighed)]
-    candidates.sort(key=lambda candidate: -candidate.score)
-    return tuple(
-        Answer(
-            text=candidate.text,
-            confidence=calibration.confidence(candidate.score),
-            citations=candidate.citations,
-            independent_sources=len(candidate.citations),
+    """At most `limit` distinct answers, best first, none surer than the one before it."""
+    answers: list[Answer] = []
+    confidence = 1.0
+    for candidate in rank_candidates(spans, hits, calibration)[:limit]:
+        confidence = min(confidence, calibration.confidence(candidate.features))
+        answers.append(
+            Answer(
+                text=candidate.text,
+                confidence=confidence,
+                citations=candidate.citations,
+                independent_sources=len(candidate.citations),
+            )
         )
-        for candidate in candidates[:limit]
-    )
+    return tuple(answers)

@@ -1,6 +1,5 @@
 """Readers from files: the packaged one, or any question answering checkpoint."""
 
-import inspect
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +12,12 @@ from rag.errors import ModelError
 from rag.reader import ExtractiveReader, ReaderConfig
 
 if TYPE_CHECKING:
-    import torch
+    from rag.network import ReaderModel
 
 DEFAULT_READER = "dateline-reader"
 PACKAGED_READER = Path(__file__).parent / "models" / "reader"
 
-_OUTPUTS = ["start", "end"]
+_OUTPUTS = ["start", "end", "relevance"]
 
 
 def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
@@ -38,9 +37,7 @@ def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
             "save_pretrained() writes them"
         )
     files = [folder / "config.json", *weights]
-    path = install(
-        name, files, _OUTPUTS, lambda: _span_logits(_load_checkpoint(folder)), bool(quantize)
-    )
+    path = install(name, files, _OUTPUTS, lambda: _load_model(folder), bool(quantize))
     config = ReaderConfig.load(folder / "dateline.json")
     tokenizer = _checkpoint_tokenizer(folder, files)
     return ExtractiveReader(
@@ -55,9 +52,7 @@ def _load_packaged(quantize: bool) -> ExtractiveReader:
         PACKAGED_READER / "model.safetensors",
         base / "model.safetensors",
     ]
-    path = install(
-        DEFAULT_READER, files, _OUTPUTS, lambda: _span_logits(packaged_model()), quantize
-    )
+    path = install(DEFAULT_READER, files, _OUTPUTS, packaged_model, quantize)
     return ExtractiveReader(
         OnnxModel(path),
         Tokenizer.from_file(str(base / "tokenizer.json")),
@@ -66,60 +61,33 @@ def _load_packaged(quantize: bool) -> ExtractiveReader:
     )
 
 
-def packaged_model() -> "torch.nn.Module":
+def packaged_model() -> "ReaderModel":
     """The packaged reader as a torch module: the base encoder's tensors under its own."""
     import torch
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForQuestionAnswering
 
+    from rag.network import ReaderModel
+
     config = AutoConfig.from_pretrained(PACKAGED_READER)
-    model: torch.nn.Module = AutoModelForQuestionAnswering.from_config(  # type: ignore[no-untyped-call]
+    spans = AutoModelForQuestionAnswering.from_config(  # type: ignore[no-untyped-call]
         config, attn_implementation="eager", dtype=torch.float32
     )
+    model = ReaderModel(spans)
     base = load_file(packaged_model_folder() / "model.safetensors")
     own = load_file(PACKAGED_READER / "model.safetensors")
-    tensors = {f"{model.base_model_prefix}.{name}": tensor for name, tensor in base.items()} | own
-    missing, _unused = model.load_state_dict(tensors, strict=False)
+    missing = model.load_tensors(
+        {f"{spans.base_model_prefix}.{name}": tensor for name, tensor in base.items()} | own
+    )
     if missing:
         raise ModelError(f"the packaged reader lacks {missing[0]}: install Dateline again")
     return model
 
 
-def _load_checkpoint(folder: Path) -> "torch.nn.Module":
-    import torch
-    from transformers import AutoModelForQuestionAnswering
+def _load_model(folder: Path) -> "ReaderModel":
+    from rag.network import ReaderModel
 
-    try:
-        model: torch.nn.Module = AutoModelForQuestionAnswering.from_pretrained(
-            folder, attn_implementation="eager", dtype=torch.float32
-        )
-        return model
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder} does not load as a question answering model: {str(error).splitlines()[0]}"
-        ) from error
-
-
-def _span_logits(model: "torch.nn.Module") -> "torch.nn.Module":
-    """The model as `INPUTS` -> start and end logits, both (batch, length)."""
-    import torch
-
-    accepts = inspect.signature(model.forward).parameters
-    typed = "token_type_ids" in accepts and getattr(model.config, "type_vocab_size", 0) > 1
-
-    class SpanLogits(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(
-            self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor
-        ) -> tuple[torch.Tensor, torch.Tensor]:
-            more = {"token_type_ids": types} if typed else {}
-            output = self.model(input_ids=ids, attention_mask=mask, **more)
-            return output.start_logits, output.end_logits
-
-    return SpanLogits()
+    return ReaderModel.load(folder)
 
 
 def _checkpoint_folder(name: str) -> Path:

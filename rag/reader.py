@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from embeddings.runtime import OnnxModel, length_batches
-from rag.answers import Calibration
+from rag.confidence import Calibration
 from rag.errors import ModelError
 from rag.types import Passage, Span
 
@@ -112,7 +112,12 @@ def best_spans(
 
 
 def window_spans(
-    encoding: Any, start: Logits, end: Logits, passage: Passage, max_tokens: int
+    encoding: Any,
+    start: Logits,
+    end: Logits,
+    relevance: float,
+    passage: Passage,
+    max_tokens: int,
 ) -> list[Span]:
     """The best spans of one window of `passage`, scored against the window's null answer.
 
@@ -134,7 +139,7 @@ def window_spans(
         # No answer runs over the end of a paragraph.
         if begin < finish and "\n" not in passage.text[begin:finish]:
             begin, finish = passage.start + begin, passage.start + finish
-            spans.append(Span(passage, begin, finish, score - null, null))
+            spans.append(Span(passage, begin, finish, score - null, null, relevance))
     return spans
 
 
@@ -187,11 +192,16 @@ class ExtractiveReader:
         spans: dict[tuple[str, int, int], Span] = {}
         lengths = [len(encoding.ids) for _, encoding in windows]
         for batch in length_batches(lengths, _BATCH_TOKENS):
-            start, end, *_ = self._model.run([windows[i][1] for i in batch], self._pad_id)
+            start, end, relevance = self._model.run([windows[i][1] for i in batch], self._pad_id)
             for row, index in enumerate(batch):
                 passage, encoding = windows[index]
                 for span in window_spans(
-                    encoding, start[row], end[row], passage, self._config.max_answer_tokens
+                    encoding,
+                    start[row],
+                    end[row],
+                    float(relevance[row]),
+                    passage,
+                    self._config.max_answer_tokens,
                 ):
                     key = (passage.article.id, span.start, span.end)
                     if key not in spans or spans[key].score < span.score:

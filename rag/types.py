@@ -73,7 +73,8 @@ class Span:
 
     `score` is start logit + end logit - null score, so that spans of different passages of one
     question can be compared and 0 means "as likely as no answer". `null_score` is the null
-    answer's own, of the window in which the span was read.
+    answer's own and `relevance` the logit that anything in it answers, both of the window in
+    which the span was read.
     """
 
     passage: Passage
@@ -81,6 +82,7 @@ class Span:
     end: int
     score: float
     null_score: float
+    relevance: float
 
     @property
     def text(self) -> str:

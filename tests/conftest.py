@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embeddings.encoder import Vectors
-from rag.answers import Calibration
+from rag.confidence import Calibration
 from rag.engine import Dateline
 from rag.index import EmbeddedIndex
 from rag.store import Embedded, Store
@@ -54,7 +54,7 @@ class FakeReader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         spans = [
-            Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), null_score=0.0)
+            Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), 0.0, 0.0)
             for p in passages
             for m in self.marked.finditer(p.text)
         ]

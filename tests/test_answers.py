@@ -8,7 +8,8 @@ from conftest import article
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answers import Calibration, make_answers, merge_spans, normalize_answer, weigh_spans
+from rag.answers import make_answers, merge_spans, normalize_answer, weigh_spans
+from rag.confidence import Calibration, Features
 from rag.types import Answer, Article, Hit, Passage, Span
 
 PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, bias=0.0, threshold=0.5)
@@ -23,7 +24,7 @@ def span(given: Article, quote: str, score: float, nth: int = 0) -> Span:
     start = -1
     for _ in range(nth + 1):
         start = given.text.index(quote, start + 1)
-    return Span(whole(given), start, start + len(quote), score, 0.0)
+    return Span(whole(given), start, start + len(quote), score, 0.0, 0.0)
 
 
 def answers(*spans: Span, calibration: Calibration = PLAIN, limit: int = 5) -> tuple[Answer, ...]:
@@ -73,46 +74,18 @@ def test_normalising_leaves_no_odd_space(text: str) -> None:
     assert normal == " ".join(normal.split())
 
 
-# --- confidence
-
-
-@pytest.mark.parametrize(
-    ("scale", "bias", "score", "expected"),
-    [
-        (1.0, 0.0, 0.0, 0.5),
-        (1.0, 0.0, math.log(3), 0.75),
-        (0.5, 0.0, 2 * math.log(3), 0.75),
-        (1.0, -math.log(3), 0.0, 0.25),
-        (1.0, 0.0, 1e6, 1.0),
-        (1.0, 0.0, -1e6, 0.0),
-        (1e6, 1e6, 1e6, 1.0),
-        (1.0, 0.0, -math.inf, 0.0),
-    ],
-)
-def test_confidence(scale: float, bias: float, score: float, expected: float) -> None:
-    calibration = Calibration(scale=scale, bias=bias)
-    assert calibration.confidence(score) == pytest.approx(expected, abs=1e-12)
-
-
-@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
-def test_confidence_rises_with_the_score(a: float, b: float) -> None:
-    low, high = sorted((PLAIN.confidence(a), PLAIN.confidence(b)))
-    assert 0.0 <= low <= high <= 1.0
-    assert (PLAIN.confidence(min(a, b)), PLAIN.confidence(max(a, b))) == (low, high)
-
-
 # --- weighing by retrieval
 
 
 def test_a_span_loses_what_its_hit_falls_short_of_the_best() -> None:
     hits = [Hit(whole(TALKS), 0.030), Hit(whole(RIVAL), 0.028), Hit(whole(DOUBT), 0.010)]
     spans = [span(RIVAL, "tuesday", 5), span(TALKS, "Tuesday", 4), span(DOUBT, "Friday", 9)]
-    weighed = weigh_spans(spans, hits, retrieval_weight=500.0)
+    weighed = weigh_spans(spans, hits, Calibration(retrieval_weight=500.0))
     assert [s.score for s in weighed] == pytest.approx([4.0, 4.0, -1.0])
     assert [s.text for s in weighed] == [s.text for s in spans]
     assert [s.score for s in spans] == [5, 4, 9]
-    assert weigh_spans(spans, hits, 0.0) == spans
-    assert weigh_spans([], [], 500.0) == []
+    assert weigh_spans(spans, hits, PLAIN) == spans
+    assert weigh_spans([], [], PLAIN) == []
 
 
 def test_retrieval_may_decide_between_answers() -> None:
@@ -149,7 +122,7 @@ def test_of_overlapping_spans_of_one_article_the_best_stays() -> None:
 def test_passages_that_overlap_give_one_answer() -> None:
     one, two = Passage(TALKS, 0, 70), Passage(TALKS, 26, 80)
     start = TALKS.text.index("Tuesday")
-    spans = [Span(p, start, start + 7, score, 0.0) for p, score in ((one, 5.0), (two, 6.0))]
+    spans = [Span(p, start, start + 7, score, 0.0, 0.0) for p, score in ((one, 5.0), (two, 6.0))]
     (group,) = merge_spans(spans)
     assert group == [spans[1]]
 
@@ -203,7 +176,7 @@ def test_a_truncated_copy_is_a_reprint_and_no_second_source(scores: tuple[float,
     assert citation.article is TALKS
     assert citation.reprints == (CUT,)
     assert answer.independent_sources == 1
-    assert answer.confidence == PLAIN.confidence(3.0)
+    assert answer.confidence == PLAIN.confidence(Features(3.0))
 
 
 def test_one_article_saying_it_twice_is_one_source() -> None:
@@ -211,7 +184,7 @@ def test_one_article_saying_it_twice_is_one_source() -> None:
     (answer,) = answers(span(given, "Tuesday", 1.0), span(given, "Tuesday", 2.0, nth=1))
     assert answer.independent_sources == 1
     assert [c.context for c in answer.citations] == ["Yes, Tuesday."]
-    assert answer.confidence == PLAIN.confidence(2.0)
+    assert answer.confidence == PLAIN.confidence(Features(2.0))
 
 
 def test_two_stories_outweigh_one_that_is_a_little_surer() -> None:
@@ -266,7 +239,7 @@ def some_spans(draw: st.DrawFn) -> list[Span]:
         for _ in range(draw(st.integers(0, 5))):
             start = draw(st.integers(0, len(text) - 1))
             end = draw(st.integers(start + 1, len(text)))
-            spans.append(Span(whole(given), start, end, draw(st.floats(-20, 20)), 0.0))
+            spans.append(Span(whole(given), start, end, draw(st.floats(-20, 20)), 0.0, 0.0))
     return spans
 
 

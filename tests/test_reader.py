@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embeddings.encoder import packaged_model_folder
-from rag.answers import Calibration
+from rag.confidence import Calibration
 from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_spans
 from rag.types import Passage, Span
 
@@ -26,7 +26,10 @@ Rule = float | tuple[float, float]
 
 
 class FakeModel:
-    """A token in the rules has the logits they give, any other -5, [CLS] 0.5."""
+    """A token in the rules has the logits they give, any other -5, [CLS] 0.5.
+
+    A window's relevance is the number of its tokens that have a rule, [CLS] among them.
+    """
 
     def __init__(self, **rules: Rule) -> None:
         self.rules = {"[CLS]": 0.5} | rules
@@ -36,10 +39,12 @@ class FakeModel:
         length = max(len(encoding.ids) for encoding in encodings)
         self.batches.append((len(encodings), length))
         logits = np.full((2, len(encodings), length + 2), PADDING, dtype=np.float32)
+        relevance = np.zeros(len(encodings), dtype=np.float32)
         for row, encoding in enumerate(encodings):
+            relevance[row] = sum(token in self.rules for token in encoding.tokens)
             for column, token in enumerate(encoding.tokens):
                 logits[:, row, column] = self.rules.get(token, -5.0)
-        return list(logits)
+        return [*logits, relevance]
 
 
 @pytest.fixture(scope="module")
@@ -161,14 +166,16 @@ def read_window(
     tokenizer: Tokenizer, question: str, given: Passage, max_tokens: int = 30, **rules: Rule
 ) -> list[Span]:
     encoding = tokenizer.encode(question, given.text)
-    start, end = FakeModel(**rules).run([encoding])
-    return window_spans(encoding, start[0], end[0], given, max_tokens)
+    start, end, relevance = FakeModel(**rules).run([encoding])
+    return window_spans(encoding, start[0], end[0], float(relevance[0]), given, max_tokens)
 
 
 def test_a_span_is_cut_from_the_article_exactly(tokenizer: Tokenizer) -> None:
     given = passage("About seven boats sank.", before="😀 Cafe\u0301 שלום. ", after=" More.")
     best, *_ = read_window(tokenizer, "How many?", given, seven=5.0)
-    assert best == Span(given, given.start + 6, given.start + 11, score=9.0, null_score=1.0)
+    assert best == Span(
+        given, given.start + 6, given.start + 11, score=9.0, null_score=1.0, relevance=2.0
+    )
     assert best.text == "seven"
     assert given.article.text[best.start : best.end] == "seven"
 
@@ -255,7 +262,7 @@ def test_spans_are_words_of_the_passage(
     values = data.draw(st.lists(logits, min_size=len(encoding), max_size=len(encoding)))
     start = np.array([*values, PADDING, PADDING], np.float32)
     end = np.array([*reversed(values), PADDING, PADDING], np.float32)
-    for span in window_spans(encoding, start, end, given, 5):
+    for span in window_spans(encoding, start, end, 0.0, given, 5):
         assert given.start <= span.start < span.end <= given.end
         assert span.text == given.article.text[span.start : span.end] == span.text.strip()
         assert "\n" not in span.text

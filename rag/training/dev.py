@@ -1,14 +1,13 @@
 """How good a model is while it is trained: the product's own reading, on torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rag.training.model import ReaderModel
+from rag.network import ReaderModel
 
 
 class TorchRunner:
@@ -29,8 +28,9 @@ class TorchRunner:
             ids[row, :size] = torch.tensor(encoding.ids)
             mask[row, :size] = 1
             types[row, :size] = torch.tensor(encoding.type_ids)
-        with torch.inference_mode(), torch.autocast(
-            self._device.type, dtype=torch.bfloat16, enabled=self._bf16
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
         ):
             outputs = self._model(*(t.to(self._device) for t in (ids, mask, types)))
         return [output.float().cpu().numpy() for output in outputs]

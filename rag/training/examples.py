@@ -38,7 +38,9 @@ def find_spans(text: str, answers: Iterable[str]) -> tuple[Offsets, ...]:
     return tuple(sorted(found))
 
 
-def join_short(examples: Sequence[Example], documents: Sequence[Sequence[Article]]) -> list[Example]:
+def join_short(
+    examples: Sequence[Example], documents: Sequence[Sequence[Article]]
+) -> list[Example]:
     """The examples, those on a single sentence read among its neighbours.
 
     `documents` are the articles that follow one another, such as the sentences of one report. An

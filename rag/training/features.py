@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of some questions, padded: tensors (windows, length) unless it says otherwise."""
+    """Windows of some questions, padded: tensors are (windows, length) unless they say otherwise."""
 
     ids: torch.Tensor
     mask: torch.Tensor
@@ -44,11 +44,15 @@ class Batch:
     starts: torch.Tensor  # bool: first tokens of the answer
     ends: torch.Tensor  # bool
     question: torch.Tensor  # (windows,) int64: which question of the batch, 0..
-    questions: int
+
+    @property
+    def questions(self) -> int:
+        """How many questions the windows belong to."""
+        return int(self.question.max()) + 1
 
     def to(self, device: torch.device) -> "Batch":
-        tensors = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, torch.Tensor)}
-        return Batch(**tensors, questions=self.questions)
+        """The same batch on another device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class Windows:
@@ -126,7 +130,7 @@ class Windows:
             ends[row, list(window.ends)] = True
         question = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         arrays = (ids, mask, types, passage, starts, ends, question)
-        return Batch(*(torch.from_numpy(array) for array in arrays), questions=len(groups))
+        return Batch(*map(torch.from_numpy, arrays))
 
 
 def _question_batches(

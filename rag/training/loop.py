@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from rag.errors import InputError
+from rag.network import ReaderModel
 from rag.training.examples import Example
 from rag.training.features import Batch, Windows
 from rag.training.loss import reader_loss
-from rag.training.model import ReaderModel
 
 _CHECKPOINT = "checkpoint"
 _BETAS = (0.9, 0.98)
@@ -87,23 +87,21 @@ class Trainer:
         self._bf16 = _has_bf16(device)
         model.spans.get_input_embeddings().requires_grad_(False)
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        matrices: list[torch.Tensor] = [p for p in self._trained.values() if p.ndim > 1]
+        vectors: list[torch.Tensor] = [p for p in self._trained.values() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
         self._optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in self._trained.values() if p.ndim > 1]},
-                {"params": [p for p in self._trained.values() if p.ndim <= 1], "weight_decay": 0.0},
-            ],
+            groups,
             lr=recipe.learning_rate,
             betas=_BETAS,
             weight_decay=_WEIGHT_DECAY,
             fused=True,
         )
-        self._state = {"updates": 0, "recipe": asdict(recipe), "examples": len(examples)}
+        self.updates = 0
         self._resume()
-
-    @property
-    def updates(self) -> int:
-        """Updates of the weights so far."""
-        return int(self._state["updates"])
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, with a report after each update; checkpoints on the way.
@@ -118,7 +116,7 @@ class Trainer:
             for seen, batches in islice(self._updates(total), self.updates, None):
                 began = time.perf_counter()
                 loss = self._update(batches, learning_rate(recipe, seen / total))
-                self._state["updates"] = self.updates + 1
+                self.updates += 1
                 spent = time.perf_counter() - began
                 tokens = sum(batch.ids.numel() for batch in batches)
                 yield Progress(min(seen, total), total, loss, tokens / spent)
@@ -157,7 +155,7 @@ class Trainer:
             with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16):
                 start, end, relevance = self._model(batch.ids, batch.mask, batch.types)
             loss = reader_loss(batch, start.float(), end.float(), relevance.float())
-            (loss / len(batches)).backward()
+            torch.autograd.backward(loss / len(batches))
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
         self._optimizer.step()
@@ -173,7 +171,8 @@ class Trainer:
         temporary.mkdir(parents=True)
         self._model.save(temporary)
         save_file(self._optimizer_tensors(), temporary / "optimizer.safetensors")
-        (temporary / "state.json").write_text(json.dumps(self._state, indent=1) + "\n")
+        state = {**self._identity(), "updates": self.updates}
+        (temporary / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         target = self._folder / _CHECKPOINT
         old = self._folder / f"{_CHECKPOINT}.old"
         shutil.rmtree(old, ignore_errors=True)
@@ -181,6 +180,10 @@ class Trainer:
             os.replace(target, old)
         os.replace(temporary, target)
         shutil.rmtree(old, ignore_errors=True)
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for going on to be the same run."""
+        return {"recipe": asdict(self._recipe), "examples": len(self._examples)}
 
     def _optimizer_tensors(self) -> dict[str, torch.Tensor]:
         state = self._optimizer.state
@@ -198,17 +201,14 @@ class Trainer:
         else:
             return
         state = json.loads((path / "state.json").read_text())
-        for key in ("recipe", "examples"):
-            if state[key] != self._state[key]:
+        for key, now in self._identity().items():
+            if state[key] != now:
                 raise InputError(
-                    f"{self._folder} holds a run with another {key} ({_differences(state[key], self._state[key])}): "
-                    "give the same files and options to go on with it, or another --out"
+                    f"{self._folder} holds another run ({_differences(state[key], now)}): give the "
+                    "same files and options to go on with it, or another --out"
                 )
-        self._state = state
-        weights = load_file(path / "model.safetensors")
-        self._model.load_state_dict(
-            {n if n.startswith("relevance.") else f"spans.{n}": t for n, t in weights.items()}
-        )
+        self.updates = state["updates"]
+        self._model.load_tensors(load_file(path / "model.safetensors"))
         saved = load_file(path / "optimizer.safetensors")
         for name, parameter in self._trained.items():
             values: dict[str, Any] = {}
@@ -222,13 +222,13 @@ class Trainer:
 def _differences(before: object, now: object) -> str:
     if isinstance(before, dict) and isinstance(now, dict):
         return ", ".join(f"{k} {before[k]}, now {now[k]}" for k in now if before.get(k) != now[k])
-    return f"{before}, now {now}"
+    return f"{before} examples, now {now}"
 
 
 def _has_bf16(device: torch.device) -> bool:
     """Whether bf16 is computed in hardware: emulated, it is slower than fp32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
     return device.type == "cpu" and any(
         able.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16")

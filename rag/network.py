@@ -1,6 +1,7 @@
 """The reader as a torch module: spans, and whether a passage holds the answer at all."""
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from rag.errors import ModelError
 
 _RELEVANCE = "relevance."
+_SPANS = "spans."
 
 
 class ReaderModel(torch.nn.Module):
@@ -30,19 +32,24 @@ class ReaderModel(torch.nn.Module):
         self.relevance = torch.nn.Linear(spans.config.hidden_size, 1)
         torch.nn.init.zeros_(self.relevance.weight)
         torch.nn.init.zeros_(self.relevance.bias)
-        encoder = spans.base_model
         self._typed = (
-            "token_type_ids" in inspect.signature(encoder.forward).parameters
+            "token_type_ids" in inspect.signature(self._encoder.forward).parameters
             and getattr(spans.config, "type_vocab_size", 0) > 1
         )
+
+    @property
+    def _encoder(self) -> torch.nn.Module:
+        """The model without its heads; a property, lest its tensors be listed twice."""
+        encoder: torch.nn.Module = self.spans.base_model
+        return encoder
 
     def forward(
         self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Start and end logits, (batch, length) each, and relevance logits, (batch,)."""
         more = {"token_type_ids": types} if self._typed else {}
-        hidden = self.spans.base_model(input_ids=ids, attention_mask=mask, **more)[0]
-        logits = self.spans.qa_outputs(hidden)  # (batch, length, 2)
+        hidden: torch.Tensor = self._encoder(input_ids=ids, attention_mask=mask, **more)[0]
+        logits = self.spans.get_submodule("qa_outputs")(hidden)  # (batch, length, 2)
         return logits[..., 0], logits[..., 1], self.relevance(hidden[:, 0]).squeeze(-1)
 
     @classmethod
@@ -61,15 +68,21 @@ class ReaderModel(torch.nn.Module):
                 f"{str(error).splitlines()[0]}"
             ) from error
         model = cls(spans)
-        tensors = {
-            name.removeprefix(_RELEVANCE): tensor.float()
+        head = {
+            name: tensor
             for file in sorted(folder.glob("*.safetensors"))
             for name, tensor in load_file(file).items()
             if name.startswith(_RELEVANCE)
         }
-        if tensors:
-            model.relevance.load_state_dict(tensors)
+        if head:
+            model.load_tensors(head)
         return model
+
+    def load_tensors(self, tensors: Mapping[str, torch.Tensor]) -> list[str]:
+        """Take over tensors named as in `tensors()`; what of those is missing, by name."""
+        own = {n if n.startswith(_RELEVANCE) else f"{_SPANS}{n}": t for n, t in tensors.items()}
+        missing, _unused = self.load_state_dict(own, strict=False)
+        return [name.removeprefix(_SPANS) for name in missing]
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All tensors, under the names of the checkpoint; the relevance head's begin with its
