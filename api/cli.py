@@ -363,6 +363,62 @@ def evaluate(
     run_evaluation(_settings(data_dir), wanted)
 
 
+@app.command(
+    epilog="Examples: dateline train squad.json.gz --dev dev.json.gz --out run/   |   "
+    "dateline train ours.jsonl --articles articles/ --out run/ --epochs 3 --learning-rate 3e-5"
+)
+def train(
+    gold: Annotated[
+        list[Path], typer.Argument(metavar="GOLD...", help="SQuAD JSON, or gold JSON lines.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same command goes on with it.")],
+    articles: Annotated[
+        list[str] | None, typer.Option(help="The articles that gold in JSON lines names.")
+    ] = None,
+    dev: Annotated[
+        list[Path] | None, typer.Option(help="Gold to measure on meanwhile, never to learn.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option(help="Reader or encoder to begin with: a name or a folder.")
+    ] = "dateline-reader",
+    epochs: Annotated[float, typer.Option(min=0.001, help="Times through all questions.")] = 2.0,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest.")] = 1e-4,
+    batch_tokens: Annotated[
+        int, typer.Option(min=256, help="Tokens in a batch, padding counted.")
+    ] = 4096,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches in an update.")] = 1,
+    negatives: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of questions with a hard negative.")
+    ] = 0.3,
+    twins: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share to be asked changed, without answer.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same reader.")] = 0,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")
+    ] = "auto",
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Between checkpoints, each with dev figures.")
+    ] = 5.0,
+) -> None:
+    """Fine-tune the reader on questions with answers. Ctrl-C loses nothing."""
+    from api.training import Wanted, run_training
+    from rag.training.loop import Recipe
+
+    recipe = Recipe(
+        seed=seed,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_tokens=batch_tokens,
+        accumulate=accumulate,
+        checkpoint_minutes=minutes,
+    )
+    run_training(
+        _settings(None),
+        Wanted(gold, out, articles or [], dev or [], base, negatives, twins, device, recipe),
+    )
+
+
 @app.command(epilog="Example: dateline serve --port 8080")
 def serve(
     data_dir: DataDir = None,

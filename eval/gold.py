@@ -45,17 +45,17 @@ class Gold:
     articles: tuple[Article, ...] = ()
 
 
-def load_gold(path: str | Path) -> Gold:
+def load_gold(path: str | Path, *, unique: bool = True) -> Gold:
     """The gold in a file, plain or gzipped; see `parse_gold`. Raises InputError."""
-    return parse_gold(read_text(path), str(path))
+    return parse_gold(read_text(path), str(path), unique=unique)
 
 
-def parse_gold(text: str, path: str) -> Gold:
+def parse_gold(text: str, path: str, *, unique: bool = True) -> Gold:
     """Read JSON lines or SQuAD 1.1/2.0 JSON; told apart by their content.
 
     The paragraphs of SQuAD become articles, word for word, with ids "document-paragraph" counted
-    from 0. JSON lines bring no articles. Raises InputError for anything that is not gold; `path`
-    is what it calls it there.
+    from 0. JSON lines bring no articles. Raises InputError for anything that is not gold, and
+    unless told otherwise for a question id that stands twice; `path` is what it calls the file.
     """
     if not text.strip():
         raise InputError(f"{path}: empty; expected gold questions as JSON lines or SQuAD JSON")
@@ -71,7 +71,8 @@ def parse_gold(text: str, path: str) -> Gold:
         located = _from_lines(text, path)
     if not located:
         raise InputError(f"{path}: no question in it; expected at least one")
-    _refuse_duplicates(located)
+    if unique:
+        _refuse_duplicates(located)
     return Gold(tuple(question for _, question in located), articles)
 
 

@@ -29,7 +29,7 @@ def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
     """
     if name == DEFAULT_READER:
         return _load_packaged(quantize=True if quantize is None else quantize)
-    folder = _checkpoint_folder(name)
+    folder = checkpoint_folder(name)
     weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
     if not weights or not (folder / "config.json").exists():
         raise ModelError(
@@ -39,7 +39,7 @@ def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
     files = [folder / "config.json", *weights]
     path = install(name, files, _OUTPUTS, lambda: _load_model(folder), bool(quantize))
     config = ReaderConfig.load(folder / "dateline.json")
-    tokenizer = _checkpoint_tokenizer(folder, files)
+    tokenizer = checkpoint_tokenizer(folder)
     return ExtractiveReader(
         OnnxModel(path), tokenizer, config, f"{folder.name}@{path.name.split('-')[0][:8]}"
     )
@@ -90,7 +90,7 @@ def _load_model(folder: Path) -> "ReaderModel":
     return ReaderModel.load(folder)
 
 
-def _checkpoint_folder(name: str) -> Path:
+def checkpoint_folder(name: str) -> Path:
     """The folder itself, or where the hub's cache keeps the model of that name."""
     if Path(name).is_dir():
         return Path(name).resolve()
@@ -106,10 +106,11 @@ def _checkpoint_folder(name: str) -> Path:
         ) from error
 
 
-def _checkpoint_tokenizer(folder: Path, files: list[Path]) -> Tokenizer:
+def checkpoint_tokenizer(folder: Path) -> Tokenizer:
     """The checkpoint's tokenizer; converted once if it has only the old vocabulary files."""
     if (folder / "tokenizer.json").exists():
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    files = [path for path in folder.iterdir() if path.is_file()]
     cached = cache_folder() / "models" / f"{files_hash(files)[:20]}-tokenizer.json"
     if not cached.exists():
         from transformers import AutoTokenizer

@@ -7,7 +7,7 @@ windows of a question go through the model together. The decoding is pure functi
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from embeddings.runtime import OnnxModel, length_batches
+from embeddings.runtime import length_batches
 from rag.confidence import Calibration
 from rag.errors import ModelError
 from rag.types import Passage, Span
@@ -51,6 +51,13 @@ class Reader(Protocol):
         """Candidate spans of all passages, best first; scores comparable across passages."""
 
 
+class SpanModel(Protocol):
+    """What runs the model: ONNX Runtime, or torch while it is trained."""
+
+    def run(self, encodings: Sequence[Any], pad_id: int) -> list[Logits]:
+        """Start and end logits, (len(encodings), length), and relevance, (len(encodings),)."""
+
+
 @dataclass(frozen=True)
 class ReaderConfig:
     """How a reader wants its input (tokens) and what its scores mean.
@@ -78,6 +85,10 @@ class ReaderConfig:
                 f"{_MAX_QUESTION_TOKENS} tokens"
             )
         return config
+
+    def save(self, path: Path) -> None:
+        """Write what `load` reads."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def best_spans(
@@ -165,10 +176,10 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 class ExtractiveReader:
-    """A BERT-like question answering model on ONNX Runtime."""
+    """A BERT-like question answering model with its tokenizer."""
 
     def __init__(
-        self, model: OnnxModel, tokenizer: Tokenizer, config: ReaderConfig, name: str
+        self, model: SpanModel, tokenizer: Tokenizer, config: ReaderConfig, name: str
     ) -> None:
         self._model = model
         self._config = config

@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of some questions, padded: tensors are (windows, length) unless they say otherwise."""
+    """Windows of some questions, padded: tensors (windows, length) unless they say otherwise."""
 
     ids: torch.Tensor
     mask: torch.Tensor

@@ -84,7 +84,7 @@ class Trainer:
         self._examples = examples
         self._recipe = recipe
         self._device = device
-        self._bf16 = _has_bf16(device)
+        self._bf16 = has_bf16(device)
         model.spans.get_input_embeddings().requires_grad_(False)
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         matrices: list[torch.Tensor] = [p for p in self._trained.values() if p.ndim > 1]
@@ -225,7 +225,7 @@ def _differences(before: object, now: object) -> str:
     return f"{before} examples, now {now}"
 
 
-def _has_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
     """Whether bf16 is computed in hardware: emulated, it is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -1,0 +1,249 @@
+"""The `train` command: gold files in, a reader in a folder out."""
+
+import random
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from api.progress import progress_bar
+from embeddings.encoder import DEFAULT_ENCODER, packaged_model_folder
+from embeddings.runtime import usable_cores
+from eval.gold import Question, load_gold
+from eval.metrics import exact_match, f1, mean
+from rag.checkpoint import DEFAULT_READER, checkpoint_folder, checkpoint_tokenizer, packaged_model
+from rag.engine import Dateline
+from rag.errors import InputError
+from rag.formats import read_articles
+from rag.network import ReaderModel
+from rag.reader import ExtractiveReader, ReaderConfig
+from rag.settings import Settings
+from rag.training.dev import TorchRunner
+from rag.training.examples import Example, find_spans, join_short, unanswerable_twins
+from rag.training.loop import Progress, Recipe, Trainer, has_bf16
+from rag.training.prepare import OnProgress, collect, mine
+from rag.types import Article, Passage, Skipped
+
+_DEV_QUESTIONS = 300
+_ANSWER_TOKENS = 25
+_MOST_ARTICLES = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asked for; `negatives` and `twins` are shares of the questions."""
+
+    gold: Sequence[Path]
+    out: Path
+    articles: Sequence[str]
+    dev: Sequence[Path]
+    base: str
+    negatives: float
+    twins: float
+    device: str
+    recipe: Recipe
+
+
+def run_training(settings: Settings, wanted: Wanted) -> None:
+    """Train to the end, or until Ctrl-C: the same command then goes on where it stopped."""
+    device = _device(wanted.device)
+    torch.set_num_threads(usable_cores())
+    torch.manual_seed(wanted.recipe.seed)  # for heads that a base does not bring
+    try:
+        wanted.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {wanted.out}: {error.strerror}") from error
+    model, tokenizer = _load_base(wanted.base)
+    brought = _articles(wanted.articles)
+    examples = [example for file in wanted.gold for example in _examples(file, brought)]
+    dev = [pair for file in wanted.dev for pair in _dev_questions(file, brought)]
+    if not any(example.spans for example in examples):
+        raise InputError(
+            "no question has an answer that stands in its article: nothing to learn from. Give "
+            "SQuAD JSON, or gold JSON lines whose 'docs' are among --articles"
+        )
+    examples = _prepare(settings, wanted, examples)
+    _say(
+        f"{len(examples)} questions: {sum(bool(e.negatives) for e in examples)} with a hard "
+        f"negative, {sum(not e.spans for e in examples)} without an answer"
+    )
+    trainer = Trainer(wanted.out, model, tokenizer, examples, wanted.recipe, device)
+    if trainer.updates:
+        _say(f"going on after {trainer.updates} updates")
+    config = ReaderConfig(wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS)
+    reader = ExtractiveReader(
+        TorchRunner(model, device, has_bf16(device)), tokenizer, config, "training"
+    )
+    _train(trainer, reader, dev, wanted.recipe.checkpoint_minutes)
+    _save(wanted.out / "reader", model, tokenizer, config)
+    _say(f"wrote {wanted.out / 'reader'}: ask it with DATELINE_READER={wanted.out / 'reader'}")
+    _say("its confidence is not fitted yet: dateline calibrate does that")
+
+
+def _train(
+    trainer: Trainer,
+    reader: ExtractiveReader,
+    dev: Sequence[tuple[Question, Article]],
+    minutes: float,
+) -> None:
+    with progress_bar("questions") as progress:
+        task = progress.add_task("Training", total=None)
+        losses: list[float] = []
+        reported = time.monotonic()
+        for step in trainer.run():
+            losses.append(step.loss)
+            progress.update(
+                task,
+                total=step.total,
+                completed=step.seen,
+                description=f"Training, loss {mean(losses[-100:]):.2f}",
+            )
+            if time.monotonic() - reported > 60 * minutes:
+                progress.console.print(_report(step, losses, reader, dev), highlight=False)
+                losses.clear()
+                reported = time.monotonic()
+    _say(f"trained{_dev_figures(reader, dev)}")
+
+
+def _report(
+    step: Progress,
+    losses: Sequence[float],
+    reader: ExtractiveReader,
+    dev: Sequence[tuple[Question, Article]],
+) -> str:
+    return (
+        f"{step.seen}/{step.total} questions, loss {mean(losses):.3f}, "
+        f"{step.tokens_per_second:.0f} tokens/s{_dev_figures(reader, dev)}"
+    )
+
+
+def _dev_figures(reader: ExtractiveReader, dev: Sequence[tuple[Question, Article]]) -> str:
+    """The best span of each article against its gold answers, whatever its confidence."""
+    if not dev:
+        return ""
+    exact, overlap = [], []
+    for question, article in dev:
+        spans = reader.read(question.question, [Passage(article, 0, len(article.text))])
+        text = spans[0].text if spans else ""
+        exact.append(exact_match(text, question.answers))
+        overlap.append(f1(text, question.answers))
+    return f"; dev exact match {mean(exact):.3f}, F1 {mean(overlap):.3f}"
+
+
+# --- questions and articles
+
+
+def _articles(paths: Sequence[str]) -> dict[str, Article]:
+    """By id and by file stem: those of --articles, which gold in JSON lines speaks of."""
+    found: dict[str, Article] = {}
+    for article in read_articles(paths):
+        if isinstance(article, Skipped):
+            raise InputError(f"{article.where}: {article.reason}")
+        found[article.id] = article
+        if article.origin is not None:
+            found.setdefault(Path(article.origin).stem, article)
+    return found
+
+
+def _examples(file: Path, brought: dict[str, Article]) -> list[Example]:
+    gold = load_gold(file, unique=False)
+    if not gold.articles:
+        return [e for question in gold.questions for e in _examples_of(question, brought)]
+    # Every SQuAD file counts its paragraphs from 0.
+    own = {a.id: replace(a, id=f"{file.name}:{a.id}") for a in gold.articles}
+    documents: dict[str, list[Article]] = {}
+    for article in own.values():
+        documents.setdefault(article.id.rpartition("-")[0], []).append(article)
+    examples = [e for question in gold.questions for e in _examples_of(question, own)]
+    return join_short(examples, list(documents.values()))
+
+
+def _examples_of(question: Question, articles: dict[str, Article]) -> Iterator[Example]:
+    """One for each of its articles that holds an answer, or for each if it has no answer."""
+    found = [articles[doc] for doc in question.docs if doc in articles][:_MOST_ARTICLES]
+    for article in found:
+        spans = question.spans or find_spans(article.text, question.answers)
+        if spans or not question.answers:
+            yield Example(f"{article.id}:{question.id}", question.question, article, spans)
+
+
+def _dev_questions(file: Path, brought: dict[str, Article]) -> list[tuple[Question, Article]]:
+    """At most 300 answerable questions, the same each time, each with one article."""
+    gold = load_gold(file)
+    articles = {article.id: article for article in gold.articles} or brought
+    pairs = [
+        (question, articles[question.docs[0]])
+        for question in gold.questions
+        if question.answers and question.docs and question.docs[0] in articles
+    ]
+    random.Random(0).shuffle(pairs)
+    return pairs[:_DEV_QUESTIONS]
+
+
+def _prepare(settings: Settings, wanted: Wanted, examples: list[Example]) -> list[Example]:
+    seed = wanted.recipe.seed
+    twins = unanswerable_twins(examples, wanted.twins, seed)
+    if wanted.negatives:
+        at = settings.model_copy(update={"data_dir": wanted.out / "collection"})
+        with Dateline.open(at, create=True) as engine:
+            with _counted("articles", "Ingesting", len({e.article.id for e in examples})) as done:
+                collect(engine, examples, done)
+            with _counted("questions", "Looking for negatives", len(examples)) as done:
+                examples = mine(
+                    engine, examples, wanted.negatives, seed, wanted.out / "negatives.jsonl", done
+                )
+    return examples + twins
+
+
+@contextmanager
+def _counted(unit: str, description: str, total: int) -> Iterator[OnProgress]:
+    with progress_bar(unit) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda more: progress.advance(task, more)
+
+
+# --- models
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch finds no GPU here; leave it out to train on the CPU")
+    return torch.device(name)
+
+
+def _load_base(name: str) -> tuple[ReaderModel, Tokenizer]:
+    if name in (DEFAULT_READER, DEFAULT_ENCODER):
+        folder = packaged_model_folder()
+        model = packaged_model() if name == DEFAULT_READER else ReaderModel.load(folder)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    else:
+        folder = checkpoint_folder(name)
+        model = ReaderModel.load(folder)
+        tokenizer = checkpoint_tokenizer(folder)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return model, tokenizer
+
+
+def _save(folder: Path, model: ReaderModel, tokenizer: Tokenizer, config: ReaderConfig) -> None:
+    """The reader's folder, whole or not at all."""
+    partial = folder.with_suffix(".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    model.save(partial)
+    tokenizer.save(str(partial / "tokenizer.json"))
+    config.save(partial / "dateline.json")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def _say(message: str) -> None:
+    print(f"dateline: {message}", file=sys.stderr)
