@@ -5,17 +5,18 @@ import logging
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from api.lab import app as lab_app
+from api.options import AsJson, DataDir, day, read_settings
 from rag.errors import DatelineError, InputError
 
 if TYPE_CHECKING:
     from api.schemas import CitationIn
     from rag.engine import Dateline
-    from rag.settings import Settings
 
 EXIT_USER_ERROR = 1
 EXIT_NO_ANSWER = 3
@@ -33,21 +34,7 @@ app = typer.Typer(
 )
 articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete stored articles.")
 app.add_typer(articles_app, name="articles")
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        envvar="DATELINE_DATA_DIR",
-        show_default="the platform's user data folder",
-        help="Folder of the collection.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-
-
-def _day(meaning: str) -> Any:
-    return typer.Option(help=meaning, formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
+app.add_typer(lab_app)
 
 
 def main() -> None:
@@ -88,24 +75,10 @@ def _print_json(document: str) -> None:
     sys.stdout.write(document + "\n")
 
 
-def _settings(data_dir: Path | None) -> "Settings":
-    from pydantic import ValidationError
-
-    from rag.settings import Settings
-
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = f"DATELINE_{'_'.join(str(part) for part in first['loc'])}".upper()
-        raise InputError(f"{name}={first['input']!r}: {first['msg']}") from error
-    return settings if data_dir is None else settings.model_copy(update={"data_dir": data_dir})
-
-
 def _open(data_dir: Path | None, create: bool = False) -> "Dateline":
     from rag.engine import Dateline
 
-    return Dateline.open(_settings(data_dir), create=create)
+    return Dateline.open(read_settings(data_dir), create=create)
 
 
 @app.command(epilog="Example: dateline ingest news/ 'more/*.html' wire.jsonl")
@@ -159,9 +132,9 @@ def ask(
         int | None,
         typer.Option(min=1, max=100, show_default="10", help="Passages to read."),
     ] = None,
-    as_of: Annotated[datetime | None, _day("Only what was known on this day.")] = None,
-    since: Annotated[datetime | None, _day("Only what was published from this day on.")] = None,
-    until: Annotated[datetime | None, _day("Only what was published up to this day.")] = None,
+    as_of: Annotated[datetime | None, day("Only what was known on this day.")] = None,
+    since: Annotated[datetime | None, day("Only what was published from this day on.")] = None,
+    until: Annotated[datetime | None, day("Only what was published up to this day.")] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Only this outlet; may be given again.")
     ] = None,
@@ -321,104 +294,6 @@ def _read_citations(file: str) -> "list[CitationIn]":
     return citations
 
 
-@app.command(
-    "eval",
-    epilog="Examples:\n\n"
-    "dateline eval gold.jsonl --articles articles/ --json new.json --report page/\n\n"
-    "dateline eval squad.json.gz --mode reader\n\n"
-    "dateline eval gold.jsonl --compare old.json\n\n"
-    "dateline eval new.json --compare old.json  (nothing is asked again)",
-)
-def evaluate(
-    gold: Annotated[
-        Path,
-        typer.Argument(metavar="GOLD", help="Gold JSON lines, SQuAD JSON, or a saved run."),
-    ],
-    articles: Annotated[
-        list[str] | None,
-        typer.Option(help="Articles to ask, in place of the collection in --data-dir."),
-    ] = None,
-    mode: Annotated[
-        Literal["end-to-end", "reader", "retrieval"] | None,
-        typer.Option(
-            help="The whole, the reader alone, or the retrieval alone.", show_default="end-to-end"
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a page with plots: DIR/index.html.")
-    ] = None,
-    compare: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", help="An older run (--json) to compare with, paired by id."),
-    ] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Measure answers, retrieval and citations against gold questions, and say who missed."""
-    from api.evaluation import Wanted, run_evaluation
-
-    wanted = Wanted(gold, articles or [], mode, json_file, compare, report)
-    run_evaluation(_settings(data_dir), wanted)
-
-
-@app.command(
-    epilog="Examples: dateline train squad.json.gz --dev dev.json.gz --out run/   |   "
-    "dateline train ours.jsonl --articles articles/ --out run/ --epochs 3 --learning-rate 3e-5"
-)
-def train(
-    gold: Annotated[
-        list[Path], typer.Argument(metavar="GOLD...", help="SQuAD JSON, or gold JSON lines.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command goes on with it.")],
-    articles: Annotated[
-        list[str] | None, typer.Option(help="The articles that gold in JSON lines names.")
-    ] = None,
-    dev: Annotated[
-        list[Path] | None, typer.Option(help="Gold to measure on meanwhile, never to learn.")
-    ] = None,
-    base: Annotated[
-        str, typer.Option(help="Reader or encoder to begin with: a name or a folder.")
-    ] = "dateline-reader",
-    epochs: Annotated[float, typer.Option(min=0.001, help="Times through all questions.")] = 2.0,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest.")] = 1e-4,
-    batch_tokens: Annotated[
-        int, typer.Option(min=256, help="Tokens in a batch, padding counted.")
-    ] = 4096,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches in an update.")] = 1,
-    negatives: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of questions with a hard negative.")
-    ] = 0.3,
-    twins: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share to be asked changed, without answer.")
-    ] = 0.2,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same reader.")] = 0,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")
-    ] = "auto",
-    minutes: Annotated[
-        float, typer.Option(min=0.1, help="Between checkpoints, each with dev figures.")
-    ] = 5.0,
-) -> None:
-    """Fine-tune the reader on questions with answers. Ctrl-C loses nothing."""
-    from api.training import Wanted, run_training
-    from rag.training.loop import Recipe
-
-    recipe = Recipe(
-        seed=seed,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_tokens=batch_tokens,
-        accumulate=accumulate,
-        checkpoint_minutes=minutes,
-    )
-    run_training(
-        _settings(None),
-        Wanted(gold, out, articles or [], dev or [], base, negatives, twins, device, recipe),
-    )
-
-
 @app.command(epilog="Example: dateline serve --port 8080")
 def serve(
     data_dir: DataDir = None,
@@ -431,7 +306,7 @@ def serve(
     """Serve the collection over HTTP; the API's page is at /docs."""
     from api.serve import run
 
-    run(_settings(data_dir), host, port, workers)
+    run(read_settings(data_dir), host, port, workers)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from rag.engine import Dateline
 from rag.errors import InputError
 from rag.formats import read_articles
 from rag.settings import Settings
-from rag.types import Article, Skipped
+from rag.types import Skipped
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,13 @@ def ask_with_progress(settings: Settings, gold: Gold, articles: Sequence[str], m
         with Dateline.open(settings, create=True) as engine:
             # The reader alone reads the gold's own paragraphs; nothing needs to be found.
             if mode != "reader" or articles:
-                _ingest(engine, [*gold.articles, *read_articles(articles)])
+                ingest_gold(engine, gold, articles)
             return _ask(engine, gold, mode)
 
 
-def _ingest(engine: Dateline, collection: Sequence[Article | Skipped]) -> None:
+def ingest_gold(engine: Dateline, gold: Gold, articles: Sequence[str]) -> None:
+    """The gold's own articles and those under the paths. Raises InputError for an unreadable."""
+    collection = [*gold.articles, *read_articles(articles)]
     with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=len(collection))
         for fate in engine.ingest(collection):

@@ -61,6 +61,12 @@ def _load_packaged(quantize: bool) -> ExtractiveReader:
     )
 
 
+def config_path(name: str) -> Path:
+    """The `dateline.json` of the reader that `load_reader` loads; it need not exist."""
+    folder = PACKAGED_READER if name == DEFAULT_READER else checkpoint_folder(name)
+    return folder / "dateline.json"
+
+
 def packaged_model() -> "ReaderModel":
     """The packaged reader as a torch module: the base encoder's tensors under its own."""
     import torch

@@ -1,14 +1,14 @@
 """How sure an answer is: a probability, fitted on questions with known answers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 
 _STEEPEST = 60.0
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of a candidate answer before anyone judges it.
+    """What is known of a candidate answer before anyone judges it; also the weight of each.
 
     `score` is its span score in logits, stories added; `margin` how far that is above the best
     other candidate, negative for one that is not the best; `relevance` the log probability that
@@ -29,36 +29,24 @@ class Features:
 class Calibration:
     """What a reader's scores are worth.
 
-    `retrieval_weight` says how many logits one unit of a hit's score is worth when spans are
-    ranked, `relevance_weight` what the log probability of the passage's relevance counts. The
-    confidence is a logistic regression on `Features`: `scale` is the weight of the score and
-    `bias` the constant (alone, they are Platt scaling; Platt, 1999). At `threshold` or more, the
-    answer is given.
+    When candidates are ranked, `retrieval_weight` says how many logits one unit of a hit's score
+    is worth, `relevance_weight` what the log probability of a passage's relevance counts, and
+    `scale` how steeply odds rise with the score where those of several stories are added. The
+    confidence is a logistic regression: `weights` for the features, and `bias`. At `threshold`
+    or more, the answer is given.
     """
 
     retrieval_weight: float = 800.0
     relevance_weight: float = 0.0
     scale: float = 0.5
-    margin: float = 0.0
-    relevance: float = 0.0
-    shortfall: float = 0.0
-    words: float = 0.0
-    stories: float = 0.0
+    weights: Features = field(default_factory=lambda: Features(score=0.5))
     bias: float = 0.0
     threshold: float = 0.5
 
     def confidence(self, features: Features) -> float:
         """Probability, 0..1, that the candidate is right."""
-        logit = (
-            self.scale * features.score
-            + self.margin * features.margin
-            + self.relevance * features.relevance
-            + self.shortfall * features.shortfall
-            + self.words * features.words
-            + self.stories * features.stories
-            + self.bias
-        )
-        return sigmoid(logit)
+        products = (w * f for w, f in zip(astuple(self.weights), astuple(features), strict=True))
+        return sigmoid(math.fsum(products) + self.bias)
 
 
 def sigmoid(logit: float) -> float:

@@ -206,6 +206,11 @@ class Dateline:
         """The articles whose id, or whose file's stem, is among `names`."""
         return self._store.find(names)
 
+    @property
+    def top_k(self) -> int:
+        """How many passages are read for a question unless it says otherwise."""
+        return self._top_k
+
     def counts(self) -> tuple[int, int]:
         """(articles, passages) in the collection."""
         return self._store.counts()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from embeddings.runtime import length_batches
-from rag.confidence import Calibration
+from rag.confidence import Calibration, Features
 from rag.errors import ModelError
 from rag.types import Passage, Span
 
@@ -76,7 +76,9 @@ class ReaderConfig:
         if not path.exists():
             return cls()
         values = json.loads(path.read_text())
-        config = cls(**{**values, "calibration": Calibration(**values["calibration"])})
+        fitted = values["calibration"]
+        calibration = Calibration(**{**fitted, "weights": Features(**fitted["weights"])})
+        config = cls(**{**values, "calibration": calibration})
         room = config.max_length - _MAX_QUESTION_TOKENS - 4
         if config.stride >= room:
             raise ModelError(

@@ -12,7 +12,7 @@ from rag.answers import make_answers, merge_spans, normalize_answer, weigh_spans
 from rag.confidence import Calibration, Features
 from rag.types import Answer, Article, Hit, Passage, Span
 
-PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, bias=0.0, threshold=0.5)
+PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
 
 
 def whole(given: Article) -> Passage:
@@ -157,7 +157,7 @@ def test_an_answer_cites_its_words_in_their_sentence() -> None:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_the_odds_of_independent_stories_add_up(scale: float) -> None:
     # Odds of 2 and of 3 come to 5, a confidence of 5/6.
-    calibration = Calibration(retrieval_weight=0.0, scale=scale)
+    calibration = Calibration(0.0, scale=scale, weights=Features(score=scale))
     (answer,) = answers(
         span(TALKS, "Tuesday", math.log(2) / scale),
         span(RIVAL, "tuesday", math.log(3) / scale),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rag.confidence import Calibration, Features, log_sigmoid, sigmoid
 
-PLAIN = Calibration(retrieval_weight=0.0, scale=1.0)
+PLAIN = Calibration(weights=Features(score=1.0))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ PLAIN = Calibration(retrieval_weight=0.0, scale=1.0)
     ],
 )
 def test_confidence(scale: float, bias: float, score: float, expected: float) -> None:
-    calibration = Calibration(scale=scale, bias=bias)
+    calibration = Calibration(weights=Features(score=scale), bias=bias)
     assert calibration.confidence(Features(score)) == pytest.approx(expected, abs=1e-12)
 
 
@@ -41,7 +41,7 @@ def test_confidence_rises_with_the_score(a: float, b: float) -> None:
 
 @pytest.mark.parametrize("name", ["margin", "relevance", "shortfall", "words", "stories"])
 def test_every_feature_counts_with_its_weight(name: str) -> None:
-    calibration = Calibration(scale=1.0, **{name: 2.0})
+    calibration = Calibration(weights=Features(score=1.0, **{name: 2.0}))
     features = Features(score=1.0, **{name: -0.5})
     assert calibration.confidence(features) == pytest.approx(0.5)  # 1 + 2 * -0.5
 

@@ -1,0 +1,76 @@
+"""The `calibrate` command: gold questions in, a confidence beside the reader out."""
+
+import random
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from api.evaluation import ingest_gold
+from api.progress import progress_bar
+from eval.calibrate import Case, Fit, fit, read_cases
+from eval.gold import Gold, load_gold
+from rag.checkpoint import config_path
+from rag.engine import Dateline
+from rag.errors import InputError
+from rag.reader import ReaderConfig
+from rag.settings import Settings
+
+
+def run_calibration(
+    settings: Settings, files: Sequence[Path], articles: Sequence[str], most: int
+) -> None:
+    """Fit the confidence of the settings' reader and write it beside that.
+
+    At most `most` questions of each file are read, the same each time.
+    """
+    golds = [load_gold(file) for file in files]
+    path = config_path(settings.reader)
+    config = ReaderConfig.load(path)
+    cases: list[Case] = []
+    for gold in golds:
+        cases += _cases(settings, gold, articles, most)
+    fitted = fit(cases, config.calibration)
+    try:
+        replace(config, calibration=fitted.calibration).save(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; calibrate a copy of the reader: "
+            "DATELINE_READER=FOLDER"
+        ) from error
+    Console(highlight=False).print(_table(fitted))
+    print(f"dateline: wrote {path}", file=sys.stderr)
+
+
+def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -> list[Case]:
+    questions = list(gold.questions)
+    random.Random(0).shuffle(questions)
+    asked = Gold(tuple(questions[:most]), gold.articles)
+    with ExitStack() as stack:
+        if articles or gold.articles:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            settings = settings.model_copy(update={"data_dir": Path(folder)})
+            engine = stack.enter_context(Dateline.open(settings, create=True))
+            ingest_gold(engine, gold, articles)
+        else:
+            engine = stack.enter_context(Dateline.open(settings))
+        progress = stack.enter_context(progress_bar("questions"))
+        task = progress.add_task("Reading", total=len(asked.questions))
+        return read_cases(engine, asked, lambda done, _: progress.update(task, completed=done))
+
+
+def _table(fitted: Fit) -> Table:
+    table = Table(title=f"fitted on {fitted.questions} readings, judged on those left out")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_row("forced F1, answerable", f"{fitted.forced_f1:.3f}")
+    table.add_row("calibration error", f"{fitted.ece:.3f}")
+    if fitted.auroc is not None:
+        table.add_row("AUROC, answerable against not", f"{fitted.auroc:.3f}")
+    table.add_row("answer from a confidence of", f"{fitted.calibration.threshold:.2f}")
+    return table
