@@ -1,0 +1,67 @@
+"""Runs into the reader that ships: averaged, fp16, only what differs from the encoder.
+
+python -m rag.training.package RUN/reader [RUN/reader ...] --out rag/models/reader
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from embeddings.encoder import packaged_model_folder
+from rag.network import ReaderModel
+
+
+def average(models: Sequence[ReaderModel], weights: Sequence[float]) -> ReaderModel:
+    """The first model with the weighted mean of all their tensors (in place).
+
+    A "model soup" (Wortsman et al., 2022): runs from the same base, in other orders and on other
+    shares of the data, are better together and cost nothing more to run.
+    """
+    total = sum(weights)
+    tensors = [model.tensors() for model in models]
+    mean = {
+        name: sum(w / total * t[name].double() for w, t in zip(weights, tensors, strict=True))
+        for name in tensors[0]
+    }
+    models[0].load_tensors({name: torch.as_tensor(t).float() for name, t in mean.items()})
+    return models[0]
+
+
+def package(model: ReaderModel, folder: Path) -> int:
+    """Write `config.json` and the tensors that differ from the encoder's, fp16; their number."""
+    base = load_file(packaged_model_folder() / "model.safetensors")
+    prefix = f"{model.spans.base_model_prefix}."
+    own = {
+        name: tensor.half().contiguous()
+        for name, tensor in model.tensors().items()
+        if not _same(tensor, base.get(name.removeprefix(prefix)))
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    model.spans.config.save_pretrained(folder)
+    save_file(own, folder / "model.safetensors", {"format": "pt"})
+    return len(own)
+
+
+def _same(tensor: torch.Tensor, base: torch.Tensor | None) -> bool:
+    """Equal to what the encoder has, as far as fp16 can tell."""
+    return base is not None and torch.equal(tensor.half(), base.half())
+
+
+def main() -> None:
+    """Read the command line and package."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("readers", nargs="+", type=Path, help="folders that 'dateline train' wrote")
+    parser.add_argument("--weights", nargs="+", type=float, help="one for each; default equal")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    models = [ReaderModel.load(folder) for folder in given.readers]
+    count = package(average(models, given.weights or [1.0] * len(models)), given.out)
+    size = (given.out / "model.safetensors").stat().st_size
+    print(f"{count} tensors, {size / 1e6:.1f} MB in {given.out}")
+
+
+if __name__ == "__main__":
+    main()
