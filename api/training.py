@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from api.progress import progress_bar
 from embeddings.encoder import DEFAULT_ENCODER, packaged_model_folder
-from embeddings.runtime import usable_cores
+from embeddings.runtime import quiet, usable_cores
 from eval.gold import Question, load_gold
 from eval.metrics import exact_match, f1, mean
 from rag.checkpoint import DEFAULT_READER, checkpoint_folder, checkpoint_tokenizer, packaged_model
@@ -59,7 +59,8 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
         wanted.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {wanted.out}: {error.strerror}") from error
-    model, tokenizer = _load_base(wanted.base)
+    with quiet():
+        model, tokenizer = _load_base(wanted.base)
     brought = _articles(wanted.articles)
     examples = [example for file in wanted.gold for example in _examples(file, brought)]
     dev = [pair for file in wanted.dev for pair in _dev_questions(file, brought)]

@@ -47,7 +47,7 @@ def files_hash(files: Sequence[Path]) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Loading and exporting draw bars, warn of deprecations and log at the root: not for users."""
     from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
@@ -70,7 +70,7 @@ def _export(
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     ids = torch.ones((2, 16), dtype=torch.long)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx" if quantize else path
         with torch.no_grad():
             torch.onnx.export(
@@ -106,7 +106,8 @@ def install(
     module that maps `INPUTS`, each (batch, length) int64, to `outputs`.
     """
     precision = "int8" if quantize else "fp32"
-    key = hashlib.sha256(f"{EXPORT_RECIPE} {files_hash(files)}".encode()).hexdigest()[:20]
+    made_of = f"{EXPORT_RECIPE} {' '.join(outputs)} {files_hash(files)}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:20]
     folder = cache_folder() / "models"
     target = folder / f"{key}-{precision}.onnx"
     if not target.exists():
