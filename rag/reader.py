@@ -152,7 +152,7 @@ def window_spans(
         # No answer runs over the end of a paragraph.
         if begin < finish and "\n" not in passage.text[begin:finish]:
             begin, finish = passage.start + begin, passage.start + finish
-            spans.append(Span(passage, begin, finish, score - null, null, relevance))
+            spans.append(Span(passage, begin, finish, score - null, relevance))
     return spans
 
 

@@ -72,16 +72,14 @@ class Span:
     """`passage.article.text[start:end]` as a candidate answer.
 
     `score` is start logit + end logit - null score, so that spans of different passages of one
-    question can be compared and 0 means "as likely as no answer". `null_score` is the null
-    answer's own and `relevance` the logit that anything in it answers, both of the window in
-    which the span was read.
+    question can be compared and 0 means "as likely as no answer". `relevance` is the logit that
+    the window in which it was read holds the answer at all.
     """
 
     passage: Passage
     start: int
     end: int
     score: float
-    null_score: float
     relevance: float
 
     @property

@@ -54,7 +54,7 @@ class FakeReader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         spans = [
-            Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), 0.0, 0.0)
+            Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), 0.0)
             for p in passages
             for m in self.marked.finditer(p.text)
         ]

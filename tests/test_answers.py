@@ -24,7 +24,7 @@ def span(given: Article, quote: str, score: float, nth: int = 0) -> Span:
     start = -1
     for _ in range(nth + 1):
         start = given.text.index(quote, start + 1)
-    return Span(whole(given), start, start + len(quote), score, 0.0, 0.0)
+    return Span(whole(given), start, start + len(quote), score, 0.0)
 
 
 def answers(*spans: Span, calibration: Calibration = PLAIN, limit: int = 5) -> tuple[Answer, ...]:
@@ -122,7 +122,7 @@ def test_of_overlapping_spans_of_one_article_the_best_stays() -> None:
 def test_passages_that_overlap_give_one_answer() -> None:
     one, two = Passage(TALKS, 0, 70), Passage(TALKS, 26, 80)
     start = TALKS.text.index("Tuesday")
-    spans = [Span(p, start, start + 7, score, 0.0, 0.0) for p, score in ((one, 5.0), (two, 6.0))]
+    spans = [Span(p, start, start + 7, score, 0.0) for p, score in ((one, 5.0), (two, 6.0))]
     (group,) = merge_spans(spans)
     assert group == [spans[1]]
 
@@ -239,7 +239,7 @@ def some_spans(draw: st.DrawFn) -> list[Span]:
         for _ in range(draw(st.integers(0, 5))):
             start = draw(st.integers(0, len(text) - 1))
             end = draw(st.integers(start + 1, len(text)))
-            spans.append(Span(whole(given), start, end, draw(st.floats(-20, 20)), 0.0, 0.0))
+            spans.append(Span(whole(given), start, end, draw(st.floats(-20, 20)), 0.0))
     return spans
 
 

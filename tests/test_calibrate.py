@@ -24,7 +24,7 @@ def case(*candidates: tuple[str, float, float], right: str | None) -> Case:
         text = f"{word} " + " ".join(f"{word}{number}x{n}" for n in range(9))
         passage = Passage(article(text, f"a{number}"), 0, len(text))
         hits.append(Hit(passage, 0.0))
-        spans.append(Span(passage, 0, len(word), score, 0.0, relevance))
+        spans.append(Span(passage, 0, len(word), score, relevance))
     return Case("Who?", () if right is None else (right,), tuple(hits), tuple(spans))
 
 
