@@ -29,6 +29,7 @@ from rag.types import Article
         ("Rome", ["Paris"], []),
         ("Rome", [], []),
         ("", ["Rome"], []),
+        ("Rome, Paris", ["", " "], []),
     ],
 )
 def test_an_answer_stands_where_its_whole_words_do(

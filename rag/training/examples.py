@@ -32,8 +32,8 @@ class Example:
 def find_spans(text: str, answers: Iterable[str]) -> tuple[Offsets, ...]:
     """Every place where one of the answers stands in the text as whole words, in its case."""
     found = set()
-    for answer in answers:
-        pattern = rf"(?<!\w){re.escape(answer.strip())}(?!\w)"
+    for answer in filter(None, map(str.strip, answers)):
+        pattern = rf"(?<!\w){re.escape(answer)}(?!\w)"
         found |= {match.span() for match in re.finditer(pattern, text)}
     return tuple(sorted(found))
 
