@@ -177,6 +177,18 @@ def test_a_number_gives_way_to_one_that_the_text_lacks(
         assert int(changed) not in {number, *others}
 
 
+def test_a_number_never_gives_way_to_itself() -> None:
+    given = example("Where is number 1?", "It is there.", ["there"])
+    twins = [twin for seed in range(40) for twin in unanswerable_twins([given], 1.0, seed)]
+    assert {twin.question[-2] for twin in twins} == {"0", "2", "3", "4"}
+
+
+def test_a_number_with_thousands_marked_stands_in_the_text() -> None:
+    text = " ".join(f"{number:,}" for number in range(1000, 4000)) + " votes"
+    given = example("What were the 2,000 for?", text, ["votes"])
+    assert [t for seed in range(20) for t in unanswerable_twins([given], 1.0, seed)] == []
+
+
 MANY = [example("Who came first?", "Anna came.", ["Anna"], id=f"q{n}") for n in range(400)]
 
 

@@ -158,10 +158,10 @@ def _change_number(example: Example, names: Sequence[str], rng: random.Random) -
     match = rng.choice(found)
     value = int(match.group().replace(",", ""))
     reach = 30 if 1000 <= value <= 2100 else max(3, value)
-    other = str(abs(value + rng.choice([-1, 1]) * rng.randint(1, reach)))
-    if other in example.article.text:
+    other = abs(value + rng.choice([-1, 1]) * rng.randint(1, reach))
+    if other == value or str(other) in example.article.text.replace(",", ""):
         return None
-    return _replaced(example.question, match.span(), other)
+    return _replaced(example.question, match.span(), str(other))
 
 
 def _change_sense(example: Example, names: Sequence[str], rng: random.Random) -> str | None:
