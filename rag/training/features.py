@@ -163,7 +163,10 @@ def _window(encoding: Any, spans: Sequence[Offsets]) -> Window:
         finish = next((i for i in range(last - 1, first - 1, -1) if offsets[i][0] < end), None)
         if begin is None or finish is None or begin > finish:
             continue
-        if offsets[begin][0] <= start + 1 and offsets[finish][1] >= end - 1:
+        # Where the window begins or ends inside the answer, it holds but a part of it.
+        if (begin > first or offsets[begin][0] <= start) and (
+            finish < last - 1 or offsets[finish][1] >= end
+        ):
             starts.append(begin)
             ends.append(finish)
     return Window(encoding.ids, encoding.type_ids, (first, last), tuple(starts), tuple(ends))
