@@ -141,6 +141,14 @@ def test_negatives_come_as_windows_without_the_answer() -> None:
         assert wrong.ids[: wrong.passage[0]] == [CLS, *ids("Who won?"), SEP]
 
 
+@pytest.mark.parametrize("question", ["who " * 20, "who " * 27, "who " * 300, "x" * 90])
+def test_an_over_long_question_leaves_room_for_the_passage(question: str) -> None:
+    given = example(question, LONG, ["seven"])
+    for group in drawn(make_windows(96, 24), given, seeds=5):
+        assert answers(group[0]) == [ids("seven")]
+        assert all(len(window.ids) <= 96 for window in group)
+
+
 # --- batches
 
 
