@@ -1,0 +1,156 @@
+"""A run lowers the loss, and one that was interrupted goes on as if nothing had happened."""
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import example, tiny_model, tiny_tokenizer
+
+from rag.errors import InputError
+from rag.training.examples import Example
+from rag.training.loop import Recipe, Trainer, has_bf16, learning_rate
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(
+    epochs=5.0, learning_rate=3e-3, batch_tokens=128, max_length=32, stride=8, warmup=0.1
+)
+EXAMPLES = [
+    example(
+        f"Who {verb} {number}?",
+        f"{'rain ' * (number * 7 % 30)}snow {verb} {'wind ' * number}",
+        ["snow"] if number % 4 else [],
+        id=str(number),
+    )
+    for number in range(6)
+    for verb in ("won", "lost")
+]
+
+
+def make_trainer(folder: Path, recipe: Recipe = RECIPE, seed: int = 0) -> Trainer:
+    """A run with dropout, from a model whose weights depend on the seed."""
+    return Trainer(folder, tiny_model(seed), tiny_tokenizer(), EXAMPLES, recipe, CPU)
+
+
+def losses(trainer: Trainer, updates: int | None = None) -> list[float]:
+    """Of so many updates, after which the run is interrupted; else of all to the end."""
+    with closing(trainer.run()) as run:
+        return [progress.loss for progress in islice(run, updates)]
+
+
+# --- the learning rate
+
+
+@pytest.mark.parametrize(
+    ("warmup", "decay", "done", "expected"),
+    [
+        # Up over a tenth, level, down over the last fifth.
+        (0.1, 0.2, 0.0, 0.0),
+        (0.1, 0.2, 0.05, 0.5),
+        (0.1, 0.2, 0.1, 1.0),
+        (0.1, 0.2, 0.5, 1.0),
+        (0.1, 0.2, 0.8, 1.0),
+        (0.1, 0.2, 0.95, 0.25),
+        (0.1, 0.2, 1.0, 0.0),
+        (0.1, 0.2, 1.01, 0.0),
+        # Without warm-up, without decay, and with both at once.
+        (0.0, 0.5, 0.0, 1.0),
+        (0.5, 0.0, 1.0, 1.0),
+        (1.0, 1.0, 0.25, 0.25),
+        (1.0, 1.0, 0.75, 0.25),
+    ],
+)
+def test_learning_rate(warmup: float, decay: float, done: float, expected: float) -> None:
+    recipe = Recipe(learning_rate=2.0, warmup=warmup, decay=decay)
+    assert learning_rate(recipe, done) == pytest.approx(2 * expected)
+
+
+# --- a whole run
+
+
+def test_a_run_lowers_the_loss(tmp_path: Path) -> None:
+    found = losses(make_trainer(tmp_path, replace(RECIPE, epochs=20)))
+    assert sum(found[-5:]) < 0.5 * sum(found[:5])
+
+
+def test_word_embeddings_stay_and_all_else_learns(tmp_path: Path) -> None:
+    before = tiny_model().tensors()
+    losses(make_trainer(tmp_path))
+    after = load_file(tmp_path / "checkpoint" / "model.safetensors")
+    kept = {name for name, tensor in after.items() if torch.equal(tensor, before[name])}
+    assert kept == {"bert.embeddings.word_embeddings.weight"}
+
+
+# --- going on
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
+    losses(make_trainer(tmp_path))
+    before = (tmp_path / "checkpoint" / "model.safetensors").read_bytes()
+    assert losses(make_trainer(tmp_path, seed=7)) == []
+    assert (tmp_path / "checkpoint" / "model.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_leaves_nothing_else_in_the_folder(tmp_path: Path) -> None:
+    losses(make_trainer(tmp_path), 2)
+    losses(make_trainer(tmp_path), 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_run_killed_between_the_renames_goes_on(tmp_path: Path) -> None:
+    losses(make_trainer(tmp_path), 3)
+    (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
+    assert make_trainer(tmp_path).updates == 3
+
+
+@pytest.mark.parametrize(
+    ("recipe", "examples", "told"),
+    [
+        (replace(RECIPE, seed=5), EXAMPLES, "seed 0, now 5"),
+        (replace(RECIPE, epochs=2.0, stride=4), EXAMPLES, "epochs 5.0, now 2.0, stride 8, now 4"),
+        (RECIPE, EXAMPLES[:-2], "12 examples, now 10"),
+    ],
+)
+def test_another_run_does_not_go_on_in_the_same_folder(
+    tmp_path: Path, recipe: Recipe, examples: Sequence[Example], told: str
+) -> None:
+    losses(make_trainer(tmp_path), 1)
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path} holds another run ({told})")):
+        Trainer(tmp_path, tiny_model(), tiny_tokenizer(), examples, recipe, CPU)
+
+
+# --- bf16
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({}, False),
+        ({"avx2": True, "avx512_f": True, "avx512_bf16": False}, False),
+        ({"avx512_bf16": True}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"arm_bf16": True}, True),
+    ],
+)
+def test_bf16_is_used_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert has_bf16(CPU) is expected
+    assert has_bf16(torch.device("meta")) is False
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_training_works_with_and_without_bf16(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able})
+    trainer = make_trainer(tmp_path)
+    assert len(losses(trainer, 3)) == 3
+    saved = load_file(tmp_path / "checkpoint" / "model.safetensors")
+    assert {tensor.dtype for tensor in saved.values()} == {torch.float32}
