@@ -1,6 +1,7 @@
 """A run lowers the loss, and one that was interrupted goes on as if nothing had happened."""
 
 import re
+import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -87,6 +88,31 @@ def test_word_embeddings_stay_and_all_else_learns(tmp_path: Path) -> None:
 
 
 # --- going on
+
+
+@pytest.mark.parametrize("updates", [1, 4, 9])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path, updates: int) -> None:
+    expected = losses(make_trainer(tmp_path / "whole"))
+    found = losses(make_trainer(tmp_path / "parts"), updates)
+    # Whatever the weights and random numbers are before the checkpoint is read.
+    resumed = make_trainer(tmp_path / "parts", seed=7)
+    assert resumed.updates == updates
+    assert found + losses(resumed) == expected
+    for name in ("model.safetensors", "optimizer.safetensors", "state.json"):
+        whole, parts = (tmp_path / run / "checkpoint" / name for run in ("whole", "parts"))
+        assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, checkpoint_minutes=0.0)
+    expected = []
+    for report in make_trainer(tmp_path / "whole", recipe).run():
+        expected.append(report.loss)
+        if len(expected) == 5:  # the checkpoint after this update is not written yet
+            shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    resumed = make_trainer(tmp_path / "killed", recipe)
+    assert resumed.updates == 4
+    assert losses(resumed) == expected[4:]
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ class Trainer:
         try:
             for seen, batches in islice(self._updates(total), self.updates, None):
                 began = time.perf_counter()
+                # Dropout is drawn anew for each update, wherever the run was taken up.
+                torch.manual_seed(recipe.seed + self.updates)
                 loss = self._update(batches, learning_rate(recipe, seen / total))
                 self.updates += 1
                 spent = time.perf_counter() - began
