@@ -79,12 +79,43 @@ def test_a_run_lowers_the_loss(tmp_path: Path) -> None:
     assert sum(found[-5:]) < 0.5 * sum(found[:5])
 
 
+def test_progress_goes_through_all_questions(tmp_path: Path) -> None:
+    reports = list(make_trainer(tmp_path).run())
+    assert {report.total for report in reports} == {60}
+    seen = [report.seen for report in reports]
+    assert seen == sorted(set(seen))
+    assert (seen[0] > 0, seen[-1]) == (True, 60)
+    assert all(report.tokens_per_second > 0 for report in reports)
+
+
+def test_a_part_of_an_epoch_may_be_asked_for(tmp_path: Path) -> None:
+    for epochs, total in [(0.5, 6), (0.01, 1)]:
+        recipe = replace(RECIPE, epochs=epochs)
+        reports = list(make_trainer(tmp_path / str(epochs), recipe).run())
+        assert (reports[-1].seen, reports[-1].total) == (total, total)
+
+
 def test_word_embeddings_stay_and_all_else_learns(tmp_path: Path) -> None:
     before = tiny_model().tensors()
     losses(make_trainer(tmp_path))
     after = load_file(tmp_path / "checkpoint" / "model.safetensors")
     kept = {name for name, tensor in after.items() if torch.equal(tensor, before[name])}
     assert kept == {"bert.embeddings.word_embeddings.weight"}
+
+
+def test_two_half_batches_accumulated_are_one_batch(tmp_path: Path) -> None:
+    alike = [example("Who won?", "snow won", ["snow"], id=str(n)) for n in range(8)]
+    size = len(tiny_tokenizer().encode("Who won?", "snow won").ids)
+    found = []
+    for batch, accumulate in [(4, 1), (2, 2)]:
+        recipe = replace(RECIPE, batch_tokens=batch * size, accumulate=accumulate)
+        model = tiny_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        folder = tmp_path / str(accumulate)
+        trainer = Trainer(folder, model, tiny_tokenizer(), alike, recipe, CPU)
+        found.append([(report.seen, report.loss) for report in trainer.run()])
+    whole, halves = found
+    assert [seen for seen, _ in whole] == [seen for seen, _ in halves] == list(range(4, 41, 4))
+    assert [loss for _, loss in halves] == pytest.approx([loss for _, loss in whole], rel=0.02)
 
 
 # --- going on

@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """After an update: questions seen of all, mean loss since the last report, and rate."""
+    """After an update: questions seen of all, its loss, and how fast it was."""
 
     seen: int
     total: int
@@ -109,15 +109,15 @@ class Trainer:
         Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost.
         """
         recipe = self._recipe
-        total = int(recipe.epochs * len(self._examples))
+        total = max(1, int(recipe.epochs * len(self._examples)))
         self._model.train()
         saved = time.monotonic()
         try:
-            for seen, batches in islice(self._updates(total), self.updates, None):
+            for before, seen, batches in islice(self._updates(total), self.updates, None):
                 began = time.perf_counter()
                 # Dropout is drawn anew for each update, wherever the run was taken up.
                 torch.manual_seed(recipe.seed + self.updates)
-                loss = self._update(batches, learning_rate(recipe, seen / total))
+                loss = self._update(batches, learning_rate(recipe, before / total))
                 self.updates += 1
                 spent = time.perf_counter() - began
                 tokens = sum(batch.ids.numel() for batch in batches)
@@ -128,8 +128,8 @@ class Trainer:
         finally:
             self.save()
 
-    def _updates(self, total: int) -> Iterator[tuple[int, list[Batch]]]:
-        """(questions seen before, the batches of one update) until `total` were seen."""
+    def _updates(self, total: int) -> Iterator[tuple[int, int, list[Batch]]]:
+        """(questions seen before, and after, the batches of one update) until `total` were seen."""
         recipe = self._recipe
         pending: list[Batch] = []
         before = 0
@@ -141,7 +141,7 @@ class Trainer:
             ):
                 pending.append(batch)
                 if len(pending) == recipe.accumulate:
-                    yield before, pending
+                    yield before, past + seen, pending
                     pending = []
                     before = past + seen
                     if before >= total:
