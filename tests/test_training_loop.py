@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -163,6 +164,22 @@ def test_a_run_killed_between_the_renames_goes_on(tmp_path: Path) -> None:
     losses(make_trainer(tmp_path), 3)
     (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
     assert make_trainer(tmp_path).updates == 3
+
+
+def test_an_update_cut_short_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = losses(make_trainer(tmp_path / "whole"))
+    found = losses(make_trainer(tmp_path / "cut"), 3)
+    trainer = make_trainer(tmp_path / "cut")
+    step = torch.optim.AdamW.step
+
+    def cut_short(*arguments: Any) -> None:
+        step(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(torch.optim.AdamW, "step", cut_short)
+        losses(trainer)
+    assert found + losses(make_trainer(tmp_path / "cut")) == expected
 
 
 @pytest.mark.parametrize(

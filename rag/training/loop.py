@@ -101,12 +101,14 @@ class Trainer:
             fused=True,
         )
         self.updates = 0
+        self._torn = False
         self._resume()
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, with a report after each update; checkpoints on the way.
 
-        Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost.
+        Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost. Only if Ctrl-C
+        cuts the optimizer's step itself, the checkpoint before stands.
         """
         recipe = self._recipe
         total = max(1, int(recipe.epochs * len(self._examples)))
@@ -118,7 +120,6 @@ class Trainer:
                 # Dropout is drawn anew for each update, wherever the run was taken up.
                 torch.manual_seed(recipe.seed + self.updates)
                 loss = self._update(batches, learning_rate(recipe, before / total))
-                self.updates += 1
                 spent = time.perf_counter() - began
                 tokens = sum(batch.ids.numel() for batch in batches)
                 yield Progress(min(seen, total), total, loss, tokens / spent)
@@ -126,7 +127,8 @@ class Trainer:
                     self.save()
                     saved = time.monotonic()
         finally:
-            self.save()
+            if not self._torn:
+                self.save()
 
     def _updates(self, total: int) -> Iterator[tuple[int, int, list[Batch]]]:
         """(questions seen before, and after, the batches of one update) until `total` were seen."""
@@ -151,6 +153,7 @@ class Trainer:
     def _update(self, batches: Sequence[Batch], rate: float) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+        self._optimizer.zero_grad()
         total = 0.0
         for batch in batches:
             batch = batch.to(self._device)
@@ -160,8 +163,10 @@ class Trainer:
             torch.autograd.backward(loss / len(batches))
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
+        self._torn = True
         self._optimizer.step()
-        self._optimizer.zero_grad()
+        self.updates += 1
+        self._torn = False
         return total / len(batches)
 
     # --- checkpoints
