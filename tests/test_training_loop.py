@@ -1,5 +1,6 @@
 """A run lowers the loss, and one that was interrupted goes on as if nothing had happened."""
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -163,6 +164,22 @@ def test_a_checkpoint_leaves_nothing_else_in_the_folder(tmp_path: Path) -> None:
 def test_a_run_killed_between_the_renames_goes_on(tmp_path: Path) -> None:
     losses(make_trainer(tmp_path), 3)
     (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
+    assert make_trainer(tmp_path).updates == 3
+
+
+def test_a_run_killed_at_the_renames_twice_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses(make_trainer(tmp_path), 3)
+    (tmp_path / "checkpoint").rename(tmp_path / "checkpoint.old")
+    trainer = make_trainer(tmp_path)
+
+    def killed(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "replace", killed)
+        trainer.save()
     assert make_trainer(tmp_path).updates == 3
 
 

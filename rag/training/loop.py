@@ -182,8 +182,8 @@ class Trainer:
         (temporary / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         target = self._folder / _CHECKPOINT
         old = self._folder / f"{_CHECKPOINT}.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
+        if target.exists():  # else .old is the last one, after a kill between the two renames
+            shutil.rmtree(old, ignore_errors=True)
             os.replace(target, old)
         os.replace(temporary, target)
         shutil.rmtree(old, ignore_errors=True)
