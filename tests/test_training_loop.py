@@ -1,5 +1,6 @@
 """A run lowers the loss, and one that was interrupted goes on as if nothing had happened."""
 
+import json
 import os
 import re
 import shutil
@@ -213,6 +214,16 @@ def test_another_run_does_not_go_on_in_the_same_folder(
     losses(make_trainer(tmp_path), 1)
     with pytest.raises(InputError, match=re.escape(f"{tmp_path} holds another run ({told})")):
         Trainer(tmp_path, tiny_model(), tiny_tokenizer(), examples, recipe, CPU)
+
+
+def test_a_run_of_an_older_version_says_what_its_recipe_lacks(tmp_path: Path) -> None:
+    losses(make_trainer(tmp_path), 1)
+    path = tmp_path / "checkpoint" / "state.json"
+    state = json.loads(path.read_text())
+    del state["recipe"]["stride"]
+    path.write_text(json.dumps(state))
+    with pytest.raises(InputError, match="stride None, now 8"):
+        make_trainer(tmp_path)
 
 
 # --- bf16

@@ -228,7 +228,9 @@ class Trainer:
 
 def _differences(before: object, now: object) -> str:
     if isinstance(before, dict) and isinstance(now, dict):
-        return ", ".join(f"{k} {before[k]}, now {now[k]}" for k in now if before.get(k) != now[k])
+        return ", ".join(
+            f"{k} {before.get(k)}, now {now[k]}" for k in now if before.get(k) != now[k]
+        )
     return f"{before} examples, now {now}"
 
 
