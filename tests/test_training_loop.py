@@ -178,8 +178,8 @@ def test_a_run_killed_at_the_renames_twice_goes_on(
     def killed(source: Path, target: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(os, "replace", killed)
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
         trainer.save()
     assert make_trainer(tmp_path).updates == 3
 
@@ -194,9 +194,10 @@ def test_an_update_cut_short_is_not_saved(tmp_path: Path, monkeypatch: pytest.Mo
         step(*arguments)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(torch.optim.AdamW, "step", cut_short)
+    monkeypatch.setattr(torch.optim.AdamW, "step", cut_short)
+    with pytest.raises(KeyboardInterrupt):
         losses(trainer)
+    monkeypatch.undo()
     assert found + losses(make_trainer(tmp_path / "cut")) == expected
 
 
