@@ -106,7 +106,7 @@ def test_what_the_spans_lack_is_told_by_name() -> None:
     assert model.load_tensors(tensors) == ["qa_outputs.bias"]
 
 
-@pytest.mark.parametrize("content", [None])
+@pytest.mark.parametrize("content", [None, b"", b"no tensors"])
 def test_a_folder_that_holds_no_model_is_told(tmp_path: Path, content: bytes | None) -> None:
     tiny_config().save_pretrained(tmp_path)
     if content is not None:
