@@ -151,7 +151,7 @@ def test_other_families_are_saved_and_loaded(tmp_path: Path, make: Any) -> None:
 
 def test_a_model_that_marks_spans_in_its_own_way_is_refused() -> None:
     config = XLNetConfig(vocab_size=len(VOCABULARY), d_model=16, n_layer=2, n_head=2, d_inner=32)
-    with pytest.raises(ModelError, match="an? xlnet model marks spans in a way of its own"):
+    with pytest.raises(ModelError, match="xlnet model marks spans in a way of its own"):
         ReaderModel(XLNetForQuestionAnswering(config))
 
 
