@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
@@ -62,7 +63,7 @@ class ReaderModel(torch.nn.Module):
             spans = AutoModelForQuestionAnswering.from_pretrained(
                 folder, attn_implementation="eager", dtype=torch.float32
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
                 f"{folder} does not load as a question answering model: "
                 f"{str(error).splitlines()[0]}"

@@ -28,9 +28,12 @@ class TorchRunner:
             ids[row, :size] = torch.tensor(encoding.ids)
             mask[row, :size] = 1
             types[row, :size] = torch.tensor(encoding.type_ids)
+        training = self._model.training
+        self._model.eval()
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
         ):
             outputs = self._model(*(t.to(self._device) for t in (ids, mask, types)))
+        self._model.train(training)
         return [output.float().cpu().numpy() for output in outputs]

@@ -32,8 +32,8 @@ class Example:
 def find_spans(text: str, answers: Iterable[str]) -> tuple[Offsets, ...]:
     """Every place where one of the answers stands in the text as whole words, in its case."""
     found = set()
-    for answer in answers:
-        pattern = rf"(?<!\w){re.escape(answer.strip())}(?!\w)"
+    for answer in filter(None, map(str.strip, answers)):
+        pattern = rf"(?<!\w){re.escape(answer)}(?!\w)"
         found |= {match.span() for match in re.finditer(pattern, text)}
     return tuple(sorted(found))
 
@@ -158,10 +158,10 @@ def _change_number(example: Example, names: Sequence[str], rng: random.Random) -
     match = rng.choice(found)
     value = int(match.group().replace(",", ""))
     reach = 30 if 1000 <= value <= 2100 else max(3, value)
-    other = str(abs(value + rng.choice([-1, 1]) * rng.randint(1, reach)))
-    if other in example.article.text:
+    other = abs(value + rng.choice([-1, 1]) * rng.randint(1, reach))
+    if other == value or str(other) in example.article.text.replace(",", ""):
         return None
-    return _replaced(example.question, match.span(), other)
+    return _replaced(example.question, match.span(), str(other))
 
 
 def _change_sense(example: Example, names: Sequence[str], rng: random.Random) -> str | None:

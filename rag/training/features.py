@@ -14,6 +14,7 @@ from rag.training.examples import Example, Offsets
 from rag.types import Passage
 
 _POOL = 1024
+_MAX_QUESTION_TOKENS = 64  # as a reader cuts it: a longer one may leave no room for the passage
 _PASSAGE_SHARE = 0.35
 _NEAR_SHARE = 0.5
 
@@ -81,7 +82,8 @@ class Windows:
         if example.spans and rng.random() < _PASSAGE_SHARE:
             start, end = _passage_with(example, self.count_tokens, rng)
         spans = [(s - start, e - start) for s, e in example.spans if start <= s and e <= end]
-        encoded = self._cut.encode(example.question, text[start:end])
+        question = self._shorten(example.question)
+        encoded = self._cut.encode(question, text[start:end])
         windows = [_window(e, spans) for e in (encoded, *encoded.overflowing)]
         holding = [window for window in windows if window.starts]
         others = [window for window in windows if not window.starts]
@@ -89,8 +91,12 @@ class Windows:
         if others and (not chosen or rng.random() < _NEAR_SHARE):
             chosen.append(rng.choice(others))
         for passage in example.negatives:
-            chosen.append(_window(self._cut.encode(example.question, passage.text), []))
+            chosen.append(_window(self._cut.encode(question, passage.text), []))
         return chosen
+
+    def _shorten(self, question: str) -> str:
+        offsets = self._plain.encode(question, add_special_tokens=False).offsets
+        return question[: offsets[:_MAX_QUESTION_TOKENS][-1][1]] if offsets else question
 
     def batches(
         self, examples: Sequence[Example], seed: int, epoch: int, tokens: int
@@ -163,7 +169,10 @@ def _window(encoding: Any, spans: Sequence[Offsets]) -> Window:
         finish = next((i for i in range(last - 1, first - 1, -1) if offsets[i][0] < end), None)
         if begin is None or finish is None or begin > finish:
             continue
-        if offsets[begin][0] <= start + 1 and offsets[finish][1] >= end - 1:
+        # Where the window begins or ends inside the answer, it holds but a part of it.
+        if (begin > first or offsets[begin][0] <= start) and (
+            finish < last - 1 or offsets[finish][1] >= end
+        ):
             starts.append(begin)
             ends.append(finish)
     return Window(encoding.ids, encoding.type_ids, (first, last), tuple(starts), tuple(ends))

@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """After an update: questions seen of all, mean loss since the last report, and rate."""
+    """After an update: questions seen of all, its loss, and how fast it was."""
 
     seen: int
     total: int
@@ -101,22 +101,25 @@ class Trainer:
             fused=True,
         )
         self.updates = 0
+        self._torn = False
         self._resume()
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, with a report after each update; checkpoints on the way.
 
-        Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost.
+        Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost. Only if Ctrl-C
+        cuts the optimizer's step itself, the checkpoint before stands.
         """
         recipe = self._recipe
-        total = int(recipe.epochs * len(self._examples))
+        total = max(1, int(recipe.epochs * len(self._examples)))
         self._model.train()
         saved = time.monotonic()
         try:
-            for seen, batches in islice(self._updates(total), self.updates, None):
+            for before, seen, batches in islice(self._updates(total), self.updates, None):
                 began = time.perf_counter()
-                loss = self._update(batches, learning_rate(recipe, seen / total))
-                self.updates += 1
+                # Dropout is drawn anew for each update, wherever the run was taken up.
+                torch.manual_seed(recipe.seed + self.updates)
+                loss = self._update(batches, learning_rate(recipe, before / total))
                 spent = time.perf_counter() - began
                 tokens = sum(batch.ids.numel() for batch in batches)
                 yield Progress(min(seen, total), total, loss, tokens / spent)
@@ -124,10 +127,11 @@ class Trainer:
                     self.save()
                     saved = time.monotonic()
         finally:
-            self.save()
+            if not self._torn:
+                self.save()
 
-    def _updates(self, total: int) -> Iterator[tuple[int, list[Batch]]]:
-        """(questions seen before, the batches of one update) until `total` were seen."""
+    def _updates(self, total: int) -> Iterator[tuple[int, int, list[Batch]]]:
+        """(questions seen before, and after, the batches of one update) until `total` were seen."""
         recipe = self._recipe
         pending: list[Batch] = []
         before = 0
@@ -139,7 +143,7 @@ class Trainer:
             ):
                 pending.append(batch)
                 if len(pending) == recipe.accumulate:
-                    yield before, pending
+                    yield before, past + seen, pending
                     pending = []
                     before = past + seen
                     if before >= total:
@@ -149,6 +153,7 @@ class Trainer:
     def _update(self, batches: Sequence[Batch], rate: float) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+        self._optimizer.zero_grad()
         total = 0.0
         for batch in batches:
             batch = batch.to(self._device)
@@ -158,8 +163,10 @@ class Trainer:
             torch.autograd.backward(loss / len(batches))
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
+        self._torn = True
         self._optimizer.step()
-        self._optimizer.zero_grad()
+        self.updates += 1
+        self._torn = False
         return total / len(batches)
 
     # --- checkpoints
@@ -175,8 +182,8 @@ class Trainer:
         (temporary / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         target = self._folder / _CHECKPOINT
         old = self._folder / f"{_CHECKPOINT}.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
+        if target.exists():  # else .old is the last one, after a kill between the two renames
+            shutil.rmtree(old, ignore_errors=True)
             os.replace(target, old)
         os.replace(temporary, target)
         shutil.rmtree(old, ignore_errors=True)
@@ -221,7 +228,9 @@ class Trainer:
 
 def _differences(before: object, now: object) -> str:
     if isinstance(before, dict) and isinstance(now, dict):
-        return ", ".join(f"{k} {before[k]}, now {now[k]}" for k in now if before.get(k) != now[k])
+        return ", ".join(
+            f"{k} {before.get(k)}, now {now[k]}" for k in now if before.get(k) != now[k]
+        )
     return f"{before} examples, now {now}"
 
 
