@@ -93,6 +93,17 @@ class ReaderConfig:
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
+def shorten(question: str, tokenizer: Tokenizer) -> str:
+    """The question's first 64 tokens, so that every window keeps room for its passage.
+
+    `tokenizer` must not truncate.
+    """
+    offsets = tokenizer.encode(question, add_special_tokens=False).offsets
+    if len(offsets) <= _MAX_QUESTION_TOKENS:
+        return question
+    return question[: offsets[_MAX_QUESTION_TOKENS - 1][1]]
+
+
 def best_spans(
     start: Logits, end: Logits, allowed: NDArray[np.bool_], max_tokens: int, limit: int
 ) -> list[tuple[int, int, float]]:
@@ -197,7 +208,7 @@ class ExtractiveReader:
         self.calibration = config.calibration
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
-        question = self._shorten(question)
+        question = shorten(question, self._plain)
         windows: list[tuple[Passage, Any]] = []
         encoded = self._windows.encode_batch([(question, p.text) for p in passages])
         for passage, encoding in zip(passages, encoded, strict=True):
@@ -220,10 +231,3 @@ class ExtractiveReader:
                     if key not in spans or spans[key].score < span.score:
                         spans[key] = span
         return sorted(spans.values(), key=lambda span: -span.score)
-
-    def _shorten(self, question: str) -> str:
-        """The question's first tokens, so that every window keeps room for its passage."""
-        offsets = self._plain.encode(question, add_special_tokens=False).offsets
-        if len(offsets) <= _MAX_QUESTION_TOKENS:
-            return question
-        return question[: offsets[_MAX_QUESTION_TOKENS - 1][1]]

@@ -178,9 +178,14 @@ def test_a_number_gives_way_to_one_that_the_text_lacks(
 
 
 def test_a_number_never_gives_way_to_itself() -> None:
-    given = example("Where is number 1?", "It is there.", ["there"])
+    given = example("Where is number 1?", "Number 1 is there.", ["there"])
     twins = [twin for seed in range(40) for twin in unanswerable_twins([given], 1.0, seed)]
     assert {twin.question[-2] for twin in twins} == {"0", "2", "3", "4"}
+
+
+def test_a_number_that_the_text_does_not_write_is_left_alone() -> None:
+    given = example("Where is number 1?", "It is there.", ["there"])
+    assert [t for seed in range(20) for t in unanswerable_twins([given], 1.0, seed)] == []
 
 
 def test_a_number_with_thousands_marked_stands_in_the_text() -> None:

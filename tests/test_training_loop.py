@@ -207,6 +207,7 @@ def test_an_update_cut_short_is_not_saved(tmp_path: Path, monkeypatch: pytest.Mo
         (replace(RECIPE, seed=5), EXAMPLES, "seed 0, now 5"),
         (replace(RECIPE, epochs=2.0, stride=4), EXAMPLES, "epochs 3.0, now 2.0, stride 8, now 4"),
         (RECIPE, EXAMPLES[:-2], "12 examples, now 10"),
+        (RECIPE, EXAMPLES[::-1], "other questions or negatives"),
     ],
 )
 def test_another_run_does_not_go_on_in_the_same_folder(

@@ -44,7 +44,7 @@ def join_short(
     """The examples, those on a single sentence read among its neighbours.
 
     `documents` are the articles that follow one another, such as the sentences of one report. An
-    article of less than 60 words is joined with what stands before and after it, up to 110 words:
+    article of less than 60 words is joined with what stands before and after it until it has 110:
     a reader never sees a sentence alone. Documents of more than 60 parts are not documents.
     """
     joined: dict[str, tuple[Article, int]] = {}
@@ -152,14 +152,15 @@ def _change_name(example: Example, names: Sequence[str], rng: random.Random) -> 
 
 
 def _change_number(example: Example, names: Sequence[str], rng: random.Random) -> str | None:
-    found = list(_NUMBER.finditer(example.question))
+    text = example.article.text.replace(",", "")
+    found = [m for m in _NUMBER.finditer(example.question) if m.group().replace(",", "") in text]
     if not found:
         return None
     match = rng.choice(found)
     value = int(match.group().replace(",", ""))
     reach = 30 if 1000 <= value <= 2100 else max(3, value)
     other = abs(value + rng.choice([-1, 1]) * rng.randint(1, reach))
-    if other == value or str(other) in example.article.text.replace(",", ""):
+    if other == value or str(other) in text:
         return None
     return _replaced(example.question, match.span(), str(other))
 

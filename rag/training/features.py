@@ -10,12 +10,14 @@ import torch
 from tokenizers import Tokenizer
 
 from rag.chunking import CountTokens, split
+from rag.reader import shorten
 from rag.training.examples import Example, Offsets
 from rag.types import Passage
 
 _POOL = 1024
-_MAX_QUESTION_TOKENS = 64  # as a reader cuts it: a longer one may leave no room for the passage
+# The reader is asked of passages, and measured on paragraphs and whole articles: it sees both.
 _PASSAGE_SHARE = 0.35
+# Most windows of a long article do not answer; all of them would drown the one that does.
 _NEAR_SHARE = 0.5
 
 
@@ -82,7 +84,7 @@ class Windows:
         if example.spans and rng.random() < _PASSAGE_SHARE:
             start, end = _passage_with(example, self.count_tokens, rng)
         spans = [(s - start, e - start) for s, e in example.spans if start <= s and e <= end]
-        question = self._shorten(example.question)
+        question = shorten(example.question, self._plain)
         encoded = self._cut.encode(question, text[start:end])
         windows = [_window(e, spans) for e in (encoded, *encoded.overflowing)]
         holding = [window for window in windows if window.starts]
@@ -93,10 +95,6 @@ class Windows:
         for passage in example.negatives:
             chosen.append(_window(self._cut.encode(question, passage.text), []))
         return chosen
-
-    def _shorten(self, question: str) -> str:
-        offsets = self._plain.encode(question, add_special_tokens=False).offsets
-        return question[: offsets[:_MAX_QUESTION_TOKENS][-1][1]] if offsets else question
 
     def batches(
         self, examples: Sequence[Example], seed: int, epoch: int, tokens: int

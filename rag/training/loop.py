@@ -1,10 +1,11 @@
 """Fine-tune a reader: the loop, its checkpoints, and going on from one."""
 
+import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -100,11 +101,12 @@ class Trainer:
             weight_decay=_WEIGHT_DECAY,
             fused=True,
         )
+        self._content = _digest(examples)
         self.updates = 0
         self._torn = False
         self._resume()
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress, None, None]:
         """Train to the end, with a report after each update; checkpoints on the way.
 
         Closing the iterator (or Ctrl-C) writes a checkpoint: nothing is lost. Only if Ctrl-C
@@ -190,7 +192,9 @@ class Trainer:
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for going on to be the same run."""
-        return {"recipe": asdict(self._recipe), "examples": len(self._examples)}
+        recipe = asdict(self._recipe)
+        del recipe["checkpoint_minutes"]
+        return {"recipe": recipe, "examples": len(self._examples), "content": self._content}
 
     def _optimizer_tensors(self) -> dict[str, torch.Tensor]:
         state = self._optimizer.state
@@ -215,7 +219,9 @@ class Trainer:
                     "same files and options to go on with it, or another --out"
                 )
         self.updates = state["updates"]
-        self._model.load_tensors(load_file(path / "model.safetensors"))
+        missing = self._model.load_tensors(load_file(path / "model.safetensors"))
+        if missing:
+            raise InputError(f"{path} lacks {missing[0]}: remove the folder to begin again")
         saved = load_file(path / "optimizer.safetensors")
         for name, parameter in self._trained.items():
             values: dict[str, Any] = {}
@@ -226,12 +232,23 @@ class Trainer:
                 self._optimizer.state[parameter] = values
 
 
+def _digest(examples: Sequence[Example]) -> str:
+    """Tells runs apart that have the same options and other questions or negatives."""
+    digest = hashlib.sha256()
+    for example in examples:
+        negatives = [(p.article.id, p.start, p.end) for p in example.negatives]
+        digest.update(repr((example.id, example.question, example.spans, negatives)).encode())
+    return digest.hexdigest()
+
+
 def _differences(before: object, now: object) -> str:
     if isinstance(before, dict) and isinstance(now, dict):
         return ", ".join(
             f"{k} {before.get(k)}, now {now[k]}" for k in now if before.get(k) != now[k]
         )
-    return f"{before} examples, now {now}"
+    if isinstance(now, int):
+        return f"{before} examples, now {now}"
+    return "other questions or negatives"
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -30,9 +30,11 @@ def with_negatives(
             yield example
             continue
         answers = {normalize_answer(example.article.text[s:e]) for s, e in example.spans} - {""}
+        # An answer of which nothing is left ("A") cannot be looked for.
+        hits = search(example.question, _LOOKED_AT) if answers else []
         eligible = [
             hit.passage
-            for hit in search(example.question, _LOOKED_AT)
+            for hit in hits
             if hit.passage.article.text != example.article.text
             and not any(a in normalize_answer(hit.passage.text) for a in answers)
         ]
