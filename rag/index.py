@@ -27,7 +27,7 @@ from embeddings.encoder import Vectors
 from embeddings.index import VectorIndex
 from rag.chunking import CHUNKER
 from rag.errors import CorruptError
-from rag.lexical import LexicalIndex
+from rag.lexical import LEXICAL, LexicalIndex
 from rag.store import Store
 
 logger = logging.getLogger("dateline")
@@ -135,7 +135,8 @@ class EmbeddedIndex:
         }
         written = json.dumps(manifest, indent=1).encode()
         _write_durably(temporary / _MANIFEST, written)
-        _sync(temporary / "lexical")
+        for path in sorted(p for p in temporary.rglob("*") if p.is_dir()):
+            _sync(path)
         _sync(temporary)
         os.rename(temporary, self._folder / name)
         _sync(self._folder)
@@ -154,6 +155,7 @@ class EmbeddedIndex:
             "collection": self._store.collection,
             "encoder": self._store.encoder,
             "chunker": CHUNKER,
+            "lexical": LEXICAL,
         }
 
     def _load(self) -> _Snapshot:
@@ -210,10 +212,10 @@ class EmbeddedIndex:
 def _fill(part: _Part, store: Store, after_seq: int, up_to_seq: int | None = None) -> None:
     """Add the passages written after one sequence number and up to another."""
 
-    def rows() -> Iterator[tuple[int, str, str]]:
+    def rows() -> Iterator[tuple[int, str, str, str]]:
         for some in store.passages_after(after_seq, up_to_seq):
             part.vectors.add([p.id for p in some], np.stack([p.vector for p in some]))
-            yield from ((p.id, p.title, p.text) for p in some)
+            yield from ((p.id, p.article_id, p.title, p.text) for p in some)
 
     part.lexical.add(rows())
 

@@ -1,30 +1,48 @@
 """Passages for a question: dense and lexical rankings, fused."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from embeddings.encoder import Encoder
 from rag.index import EmbeddedIndex, Ranked
 from rag.store import Filter, Store
 from rag.types import Hit, Passage
 
-RRF_K = 60
-"""Damping of the top ranks in reciprocal rank fusion, as published."""
 _DEPTH = 50
 
 Search = Callable[[int], Ranked]
 """The k best of one ranking, for any k."""
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> Ranked:
-    """(id, sum of 1 / (60 + rank)) over all rankings, best first.
+@dataclass(frozen=True)
+class Ranking:
+    """The best of one search, and what a passage that is not among them scores at most."""
 
-    Cormack, Clarke and Büttcher (2009), "Reciprocal rank fusion outperforms Condorcet".
+    hits: Ranked
+    rest: float
+
+
+def fuse(rankings: Sequence[Ranking]) -> Ranked:
+    """(id, 0..1) of every hit, best first: the mean over the rankings of score / best score.
+
+    A hit that a ranking does not hold has its `rest` there, for the ranking may only have been
+    cut before it. Negative scores, cosines of what has nothing in common, count as 0.
+
+    A convex combination of scores, each normalised by its theoretical minimum and its maximum
+    (Bruch, Gai and Ingber, 2023, "An Analysis of Fusion Functions for Hybrid Retrieval"): unlike
+    a rank, a score says how much better the best passage is than the next.
     """
-    scores: dict[int, float] = {}
+    found = {passage_id for ranking in rankings for passage_id, _ in ranking.hits}
+    fused = dict.fromkeys(found, 0.0)
     for ranking in rankings:
-        for rank, passage_id in enumerate(ranking, start=1):
-            scores[passage_id] = scores.get(passage_id, 0.0) + 1.0 / (RRF_K + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        scores = dict(ranking.hits)
+        best = max(scores.values(), default=0.0)
+        if best <= 0:
+            continue
+        for passage_id in found:
+            score = max(0.0, scores.get(passage_id, ranking.rest))
+            fused[passage_id] += score / best / len(rankings)
+    return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
 
 
 class Retriever:
@@ -39,31 +57,32 @@ class Retriever:
         """At most k passages that exist now and pass the filter, best first."""
         vector = self._encoder.encode_query(question)
         depth = max(_DEPTH, k)
-        known: dict[int, Passage] = {}
+        looked_up: dict[int, Passage | None] = {}
         rankings = [
-            self._live(lambda n: self._index.dense(vector, n), depth, where, known),
-            self._live(lambda n: self._index.lexical(question, n), depth, where, known),
+            self._live(lambda n: self._index.dense(vector, n), depth, where, looked_up),
+            self._live(lambda n: self._index.lexical(question, n), depth, where, looked_up),
         ]
-        fused = reciprocal_rank_fusion(rankings)[:k]
-        return [Hit(known[passage_id], score) for passage_id, score in fused]
+        hits = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings)[:k])
+        return [Hit(passage, score) for passage, score in hits if passage is not None]
 
     def _live(
-        self, search: Search, depth: int, where: Filter, known: dict[int, Passage]
-    ) -> list[int]:
-        """The best `depth` ids that are live and pass the filter; their passages into `known`.
+        self, search: Search, depth: int, where: Filter, looked_up: dict[int, Passage | None]
+    ) -> Ranking:
+        """The best `depth` that are live and pass the filter.
 
         Asks for more until there are enough or the ranking ends: deleted passages and those
-        that the filter shuts out are found out by the store, not by the index.
+        that the filter shuts out are found out by the store, not by the index. What it says of
+        an id goes into `looked_up`, None for one that is out.
         """
         wanted = depth
-        seen = 0
-        live: list[int] = []
         while True:
-            ranked = [passage_id for passage_id, _ in search(wanted)]
-            passages = self._store.live_passages(ranked[seen:], where)
-            known.update(passages)
-            live += [passage_id for passage_id in ranked[seen:] if passage_id in passages]
-            if len(live) >= depth or len(ranked) < wanted:
-                return live[:depth]
-            seen = len(ranked)
+            ranked = search(wanted)
+            new = [passage_id for passage_id, _ in ranked if passage_id not in looked_up]
+            passages = self._store.live_passages(new, where)
+            looked_up.update({passage_id: passages.get(passage_id) for passage_id in new})
+            live = [hit for hit in ranked if looked_up[hit[0]] is not None]
+            ended = len(ranked) < wanted
+            if len(live) >= depth or ended:
+                cut = not ended or len(live) > depth
+                return Ranking(live[:depth], rest=live[depth - 1][1] if cut else 0.0)
             wanted *= 4

@@ -55,6 +55,7 @@ class StoredPassage:
     """What an index needs of a passage; `vector` is (dim,) float32."""
 
     id: int
+    article_id: str
     title: str
     text: str
     vector: NDArray[np.float32]
@@ -310,11 +311,20 @@ class Store:
     def passages_after(
         self, seq: int, up_to_seq: int | None = None
     ) -> Iterator[list[StoredPassage]]:
-        """The live passages written after one sequence number and up to another, in portions."""
+        """The live passages written after one sequence number and up to another, in portions.
+
+        Those of an article follow one another, though perhaps into the next portion.
+        """
         passages, articles = tables.passages.c, tables.articles.c
         text = sa.func.substr(articles.text, passages.start + 1, passages.end - passages.start)
         query = (
-            sa.select(passages.id, articles.title, text.label("text"), tables.vectors.c.vector)
+            sa.select(
+                passages.id,
+                passages.article_id,
+                articles.title,
+                text.label("text"),
+                tables.vectors.c.vector,
+            )
             .join_from(tables.passages, tables.articles)
             .join(tables.vectors)
             .where(passages.seq > seq)
@@ -326,7 +336,11 @@ class Store:
             for rows in connection.execution_options(yield_per=1000).execute(query).partitions():
                 yield [
                     StoredPassage(
-                        row.id, row.title or "", row.text, np.frombuffer(row.vector, dtype="<f4")
+                        row.id,
+                        row.article_id,
+                        row.title or "",
+                        row.text,
+                        np.frombuffer(row.vector, dtype="<f4"),
                     )
                     for row in rows
                 ]

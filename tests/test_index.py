@@ -52,7 +52,9 @@ def expected_dense(store: Store, vector: np.ndarray, k: int) -> list[int]:
 def expected_lexical(store: Store, query: str, k: int) -> Ranked:
     """From one index in memory over everything."""
     plain = LexicalIndex.in_memory()
-    plain.add((p.id, p.title, p.text) for some in store.passages_after(0) for p in some)
+    plain.add(
+        (p.id, p.article_id, p.title, p.text) for some in store.passages_after(0) for p in some
+    )
     return plain.search(query, k)
 
 
@@ -274,14 +276,14 @@ def _flip(path: Path, at_byte: int) -> None:
 
 
 def _flip_each_lexical_file(folder: Path) -> None:
-    for path in (current(folder) / "lexical").iterdir():
-        if path.stat().st_size:
+    for path in (current(folder) / "lexical").rglob("*"):
+        if path.is_file() and path.stat().st_size:
             _flip(path, path.stat().st_size // 2)
 
 
 def _flip_one_lexical_file(suffix: str) -> Callable[[Path], None]:
     def flip(folder: Path) -> None:
-        (path,) = (current(folder) / "lexical").glob(f"*.{suffix}")
+        (path,) = (current(folder) / "lexical" / "passages").glob(f"*.{suffix}")
         _flip(path, path.stat().st_size // 2)
 
     return flip
@@ -338,7 +340,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "the lexical documents": _flip_one_lexical_file("store"),
     "the lexical ids": _flip_one_lexical_file("fast"),
     "the lexical postings": _flip_one_lexical_file("idx"),
-    "lexical meta missing": _remove("lexical/meta.json"),
+    "lexical meta missing": _remove("lexical/passages/meta.json"),
+    "lexical meta of the articles missing": _remove("lexical/articles/meta.json"),
     "lexical folder missing": _remove("lexical"),
     "manifest: a key": _flip_in_manifest(b"files"),
     "manifest: another key": _flip_in_manifest(b'"collection"'),
@@ -349,6 +352,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "manifest: another encoder": _change_manifest(encoder="e5"),
     "manifest: newer than the database": _change_manifest(seq=10**6),
     "manifest: another chunker": _change_manifest(chunker="sentences-0"),
+    "manifest: another lexical index": _change_manifest(lexical="passages-0"),
     "generation missing": lambda f: shutil.rmtree(current(f)),
     "CURRENT names nothing there": _current("gen-9-nowhere"),
     "CURRENT is not UTF-8": lambda f: (f / "CURRENT").write_bytes(b"\xff gen") and None,

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rag.lexical import LexicalIndex
 
 PASSAGES = [
-    (1, "Banks raise rates", "The U.S. bank raised its rate for the third time."),
-    (2, "", "Talks on Gaza resumed in Cairo, negotiators said."),
-    (3, "Peace vote", "Lawmakers do not want war and voted for peace."),
-    (4, "Île-de-France", "Émile Müller reopened the café in Kraków 🎉 on 5.5.2024."),
-    (5, "Election", "أعلن الوزير النتيجة. 该协议于周二签署。 Киев молчит."),
+    (1, "a", "Banks raise rates", "The U.S. bank raised its rate for the third time."),
+    (2, "b", "", "Talks on Gaza resumed in Cairo, negotiators said."),
+    (3, "c", "Peace vote", "Lawmakers do not want war and voted for peace."),
+    (4, "d", "Île-de-France", "Émile Müller reopened the café in Kraków 🎉 on 5.5.2024."),
+    (5, "e", "Election", "أعلن الوزير النتيجة. 该协议于周二签署。 Киев молчит."),
 ]
 
 
@@ -89,6 +89,27 @@ def test_a_passage_with_more_of_the_words_comes_first(lexical: LexicalIndex) -> 
     assert ranked[0][1] > ranked[1][1] > 0
 
 
+def test_function_words_count_only_where_there_are_no_others(lexical: LexicalIndex) -> None:
+    assert found(lexical, "the talks and the vote for peace on Tuesday") == {2, 3}
+    assert found(lexical, "for the") == {1, 3, 4}
+    assert found(lexical, "May") == set()
+
+
+def test_of_equal_passages_that_of_the_better_article_comes_first() -> None:
+    # Passages 2 and 4 are the same words; only the article of 4 says what the merger is of.
+    index = LexicalIndex.in_memory()
+    index.add(
+        [
+            (1, "a", "", "A match was lost in the rain."),
+            (2, "a", "", "The merger was agreed on Tuesday."),
+            (3, "b", "", "Harbour Lines is to buy Tidewater."),
+            (4, "b", "", "The merger was agreed on Tuesday."),
+        ]
+    )
+    ranked = index.search("When was the merger of Tidewater agreed?", 10)
+    assert [i for i, _ in ranked] == [4, 3, 2]
+
+
 @pytest.mark.parametrize(("k", "expected"), [(0, 0), (1, 1), (2, 2), (99, 2)])
 def test_no_more_than_k_are_found(lexical: LexicalIndex, k: int, expected: int) -> None:
     assert len(lexical.search("peace Cairo", k)) == expected
@@ -108,8 +129,8 @@ def test_any_syntax_around_a_word_still_finds_it(lexical: LexicalIndex, noise: s
 
 def test_adding_twice_keeps_both() -> None:
     index = LexicalIndex.in_memory()
-    index.add([(7, "", "storm")])
-    index.add([(8, "", "storm")])
+    index.add([(7, "a", "", "storm")])
+    index.add([(8, "b", "", "storm")])
     index.add([])
     assert found(index, "storm") == {7, 8}
     assert len(index) == 2

@@ -7,7 +7,7 @@ import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
 from rag.index import _FEW_CHANGES, EmbeddedIndex
-from rag.retriever import Retriever, reciprocal_rank_fusion
+from rag.retriever import Ranking, Retriever, fuse
 from rag.store import EVERYTHING, Embedded, Filter, Store
 from rag.types import Article, Passage
 
@@ -24,20 +24,31 @@ def retriever(store: Store, index: EmbeddedIndex, encoder: FakeEncoder) -> Retri
     ("rankings", "expected"),
     [
         ([], []),
-        ([[], []], []),
-        ([[4]], [(4, 1 / 61)]),
-        ([[4, 5], []], [(4, 1 / 61), (5, 1 / 62)]),
-        # Second in both beats first in one.
-        ([[1, 2, 3], [4, 2]], [(2, 2 / 62), (1, 1 / 61), (4, 1 / 61), (3, 1 / 63)]),
+        ([Ranking([], 0.0), Ranking([], 0.0)], []),
+        ([Ranking([(4, 7.0)], 0.0)], [(4, 1.0)]),
+        ([Ranking([(4, 8.0), (5, 2.0)], 0.0), Ranking([], 0.0)], [(4, 0.5), (5, 0.125)]),
+        # 2 is second in both and far from the best in neither.
+        (
+            [Ranking([(1, 1.0), (2, 0.9)], 0.0), Ranking([(3, 20.0), (2, 15.0)], 0.0)],
+            [(2, 0.825), (1, 0.5), (3, 0.5)],
+        ),
+        # The same, but both were cut: what they do not hold may be as good as their last.
+        (
+            [Ranking([(1, 1.0), (2, 0.9)], 0.9), Ranking([(3, 20.0), (2, 15.0)], 15.0)],
+            [(3, 0.95), (1, 0.875), (2, 0.825)],
+        ),
         # Equal sums: the smaller id first, so that an order can be relied on.
-        ([[9, 8], [8, 9]], [(8, 1 / 61 + 1 / 62), (9, 1 / 61 + 1 / 62)]),
-        ([[1], [1], [1]], [(1, 3 / 61)]),
+        (
+            [Ranking([(9, 2.0), (8, 1.0)], 0.0), Ranking([(8, 2.0), (9, 1.0)], 0.0)],
+            [(8, 0.75), (9, 0.75)],
+        ),
+        # A negative cosine is no less alike than none.
+        ([Ranking([(1, 0.5), (2, -0.5)], 0.0), Ranking([(2, 3.0)], 0.0)], [(1, 0.5), (2, 0.5)]),
+        ([Ranking([(1, -0.1), (2, -0.5)], 0.0)], [(1, 0.0), (2, 0.0)]),
     ],
 )
-def test_reciprocal_rank_fusion(
-    rankings: list[list[int]], expected: list[tuple[int, float]]
-) -> None:
-    fused = reciprocal_rank_fusion(rankings)
+def test_fusion(rankings: list[Ranking], expected: list[tuple[int, float]]) -> None:
+    fused = fuse(rankings)
     assert [i for i, _ in fused] == [i for i, _ in expected]
     assert [s for _, s in fused] == pytest.approx([s for _, s in expected])
 
@@ -48,23 +59,27 @@ def test_reciprocal_rank_fusion(
 def test_hits_are_fused_from_both_rankings(
     store: Store, index: EmbeddedIndex, retriever: Retriever
 ) -> None:
-    # Dense: 2 (nearest), 1, 3. Lexical: 1 has both words, 2 one of them, 3 none.
+    # The question's vector is (1, 0, 0, 1), theirs (1, 1, 0, 1), (3, 0, 0, 1) and (0, 0, 0, 1).
     store.put(
         [
-            whole(article("storm storm vote at Ellan", "one")),
-            whole(article("storm storm storm today", "two")),
-            whole(article("a match", "three")),
+            whole(article("storm vote at Ellan", "one")),
+            whole(article("storm storm storm", "two")),
+            whole(article("quiet", "three")),
         ]
     )
     index.refresh()
+    words = dict(index.lexical("storm Ellan", 10))
+    assert words.keys() == {1, 2}
+    assert words[1] > words[2]
     hits = retriever.retrieve("storm Ellan", 10, EVERYTHING)
+    nearest = 4 / 20**0.5
     assert [(hit.passage.article.id, hit.score) for hit in hits] == [
-        ("one", pytest.approx(1 / 62 + 1 / 61)),
-        ("two", pytest.approx(1 / 61 + 1 / 62)),
-        ("three", pytest.approx(1 / 63)),
+        ("one", pytest.approx((2 / 6**0.5 / nearest + 1) / 2)),
+        ("two", pytest.approx((1 + words[2] / words[1]) / 2)),
+        ("three", pytest.approx(1 / 2**0.5 / nearest / 2)),
     ]
     assert [hit.passage.id for hit in hits] == [1, 2, 3]
-    assert hits[0].passage.text == "storm storm vote at Ellan"
+    assert hits[0].passage.text == "storm vote at Ellan"
 
 
 def test_an_empty_collection_has_no_hits(retriever: Retriever) -> None:
