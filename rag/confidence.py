@@ -36,7 +36,7 @@ class Calibration:
     or more, the answer is given.
     """
 
-    retrieval_weight: float = 800.0
+    retrieval_weight: float = 10.0
     relevance_weight: float = 0.0
     scale: float = 0.5
     weights: Features = field(default_factory=lambda: Features(score=0.5))
