@@ -1,5 +1,6 @@
 """The `calibrate` command: gold questions in, a confidence beside the reader out."""
 
+import os
 import random
 import sys
 import tempfile
@@ -32,17 +33,13 @@ def run_calibration(
     golds = [load_gold(file) for file in files]
     path = config_path(settings.reader)
     config = ReaderConfig.load(path)
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}; calibrate a reader of your own: --reader FOLDER")
     cases: list[Case] = []
     for gold in golds:
         cases += _cases(settings, gold, articles, most)
     fitted = fit(cases, config.calibration)
-    try:
-        replace(config, calibration=fitted.calibration).save(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; calibrate a copy of the reader: "
-            "DATELINE_READER=FOLDER"
-        ) from error
+    replace(config, calibration=fitted.calibration).save(path)
     Console(highlight=False).print(_table(fitted))
     print(f"dateline: wrote {path}", file=sys.stderr)
 
@@ -61,16 +58,16 @@ def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -
             engine = stack.enter_context(Dateline.open(settings))
         progress = stack.enter_context(progress_bar("questions"))
         task = progress.add_task("Reading", total=len(asked.questions))
-        return read_cases(engine, asked, lambda done, _: progress.update(task, completed=done))
+        return read_cases(engine, asked, lambda done: progress.update(task, completed=done))
 
 
 def _table(fitted: Fit) -> Table:
-    table = Table(title=f"fitted on {fitted.questions} readings, judged on those left out")
+    table = Table(title=f"fitted on {fitted.readings} readings")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("forced F1, answerable", f"{fitted.forced_f1:.3f}")
-    table.add_row("calibration error", f"{fitted.ece:.3f}")
+    table.add_row("calibration error, questions left out", f"{fitted.ece:.3f}")
     if fitted.auroc is not None:
-        table.add_row("AUROC, answerable against not", f"{fitted.auroc:.3f}")
+        table.add_row("AUROC of answerable against not, left out", f"{fitted.auroc:.3f}")
     table.add_row("answer from a confidence of", f"{fitted.calibration.threshold:.2f}")
     return table

@@ -2,65 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from eval.gold import Gold, Question
 from eval.metrics import auroc, exact_match, expected_calibration_error, f1, mean
-from eval.outcome import is_relevant
+from eval.outcome import holds, is_relevant
 from rag.answers import Candidate, rank_candidates
 from rag.confidence import Calibration, Features
 from rag.errors import InputError
+from rag.stories import story_numbers
 from rag.types import Article, Hit, Passage, Span
 
 if TYPE_CHECKING:
     from rag.engine import Dateline
 
-RETRIEVAL_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # times the present one
 RELEVANCE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+RETRIEVAL_WEIGHTS = (0.0, 2.5, 5.0, 10.0, 15.0, 20.0, 40.0)
+# Readings without an answer are there to be told from the others. Counted whole they would be
+# most of what is read, and every answer would seem too unlikely.
+_UNANSWERABLE_WEIGHT = 1 / 3
 _FOLDS = 5
 _FEWEST = 50
 
 
 @dataclass(frozen=True)
 class Case:
-    """A question with all that was read for it; no `answers` where it should stay unanswered."""
+    """One reading of a question: what was read, and the spans found in it.
+
+    `question` is its id; `answers` are none where it should stay unanswered.
+    """
 
     question: str
     answers: tuple[str, ...]
     hits: tuple[Hit, ...]
     spans: tuple[Span, ...]
 
+    @cached_property
+    def stories(self) -> Mapping[str, int]:
+        """Article id -> story, of what was read."""
+        return story_numbers(hit.passage.article for hit in self.hits)
+
+    def best(self, calibration: Calibration) -> Candidate | None:
+        """The best candidate when they are ranked so."""
+        ranked = rank_candidates(self.spans, self.hits, self.stories, calibration)
+        return ranked[0] if ranked else None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A reading's best candidate, what is known of it, and whether it is right."""
+
+    case: Case
+    candidate: Candidate
+    right: bool
+
+    @property
+    def weight(self) -> float:
+        """How much the reading counts."""
+        return 1.0 if self.case.answers else _UNANSWERABLE_WEIGHT
+
+    @property
+    def gain(self) -> float:
+        """What giving the answer changes: its F1, or the 1 of a silence that was right lost."""
+        return f1(self.candidate.text, self.case.answers) if self.case.answers else -1.0
+
 
 @dataclass(frozen=True)
 class Fit:
-    """A calibration, and how good it is on questions left out of fitting it (5 folds)."""
+    """A calibration and how good it is.
+
+    `forced_f1` is over the readings that have an answer, the weights chosen on the same. `ece`
+    and `auroc` are of a fit on four fifths of the questions, judged on the last, in turn.
+    """
 
     calibration: Calibration
-    questions: int
+    readings: int
     forced_f1: float
     ece: float
     auroc: float | None
 
 
-def read_cases(engine: Dateline, gold: Gold, on_progress: Callable[[int, int], None]) -> list[Case]:
+def read_cases(engine: Dateline, gold: Gold, on_progress: Callable[[int], None]) -> list[Case]:
     """Every question read in its gold articles and in the whole collection.
 
-    The second is done again with the gold articles taken away: a question that its collection
-    does not answer, of the kind that a user asks. Without articles of its own, a question is
-    asked of the collection alone.
+    The second is done again without the gold articles and without whatever else holds an answer:
+    a question that its collection does not answer, of the kind that a user asks. A question that
+    names no article is asked of the collection alone. `on_progress` is told how many are done.
     """
     own = {article.id: article for article in gold.articles}
     cases = []
     for done, question in enumerate(gold.questions, start=1):
         cases += _read(engine, question, own)
-        on_progress(done, len(gold.questions))
+        on_progress(done)
     return cases
 
 
@@ -68,8 +109,16 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     text, docs = question.question, question.docs
     found = [own[d] for d in docs if d in own] if own else engine.find_articles(docs)
     whole = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in found]
-    near = engine.search(text, limit=3 * engine.top_k)
-    far = [hit for hit in near if not is_relevant(hit.passage.article, docs)]
+    try:
+        near = engine.search(text, limit=3 * engine.top_k)
+    except InputError:  # a question that nobody can ask teaches nothing
+        return []
+    far = [
+        hit
+        for hit in near
+        if not is_relevant(hit.passage.article, docs)
+        and not any(holds(hit.passage.text, answer) for answer in question.answers)
+    ]
     ways = [
         (whole, question.answers),
         (near[: engine.top_k], question.answers),
@@ -79,18 +128,18 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     for hits, answers in ways if docs else ways[1:2]:
         if hits:
             spans = engine.reader.read(text, [hit.passage for hit in hits])
-            cases.append(Case(text, answers, tuple(hits), tuple(spans)))
+            cases.append(Case(question.id, answers, tuple(hits), tuple(spans)))
     return cases
 
 
 def fit(cases: Sequence[Case], start: Calibration) -> Fit:
-    """The calibration that suits the cases, from `start` on. Raises InputError for too few.
+    """The calibration that suits the cases. Raises InputError for too few.
 
     How candidates are ranked comes first: the weights of relevance and of retrieval that give
     the best F1 on answerable cases. Then the probability that the best candidate matches exactly
     is fitted by logistic regression (as Kamath et al., 2020, fit theirs on held-out questions of
     the domain). The threshold is the one with the highest mean F1 over all cases, where an
-    unanswerable one counts 1 if nothing is given.
+    unanswerable one counts if nothing is given.
     """
     answerable = [case for case in cases if case.answers]
     if len(answerable) < _FEWEST or len(answerable) == len(cases):
@@ -100,68 +149,91 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
         )
     ways = [replace(start, relevance_weight=weight) for weight in RELEVANCE_WEIGHTS]
     ranked = max(ways, key=lambda way: _forced_f1(answerable, way))
-    weights = [start.retrieval_weight * times for times in RETRIEVAL_WEIGHTS]
-    ways = [replace(ranked, retrieval_weight=weight) for weight in weights]
+    ways = [replace(ranked, retrieval_weight=weight) for weight in RETRIEVAL_WEIGHTS]
     ranked = max(ways, key=lambda way: _forced_f1(answerable, way))
-    best = [_best(case, ranked) for case in cases]
-    right = [_right(case, candidate) for case, candidate in zip(cases, best, strict=True)]
-    model = LogisticRegression(max_iter=1000)
-    rows, labels = _rows(best), np.array(right)
-    ranked = replace(ranked, scale=_scale(rows, labels))
-    best = [_best(case, ranked) for case in cases]  # odds of stories add up with that scale
-    rows = _rows(best)
-    held_out = cross_val_predict(model, rows, labels, cv=_FOLDS, method="predict_proba")[:, 1]
-    model.fit(rows, labels)
-    fitted = replace(
-        ranked,
-        weights=Features(*(float(w) for w in model.coef_[0])),
-        bias=float(model.intercept_[0]),
-    )
+    # The odds of stories add up with the scale, so that comes before the other features.
+    judged = _judge(cases, ranked)
+    if min(sum(j.right for j in judged), sum(not j.right for j in judged)) < _FOLDS:
+        raise InputError(
+            f"of {len(judged)} readings {sum(j.right for j in judged)} were answered right: at "
+            f"least {_FOLDS} right and {_FOLDS} wrong ones are needed"
+        )
+    ranked = replace(ranked, scale=_scale(judged))
+    judged = _judge(cases, ranked)
+    fitted = _regress(judged, ranked)
+    held_out = _held_out(judged)
     return Fit(
-        calibration=replace(fitted, threshold=_threshold(cases, best, fitted)),
-        questions=len(cases),
+        calibration=replace(fitted, threshold=_threshold(judged, fitted)),
+        readings=len(cases),
         forced_f1=_forced_f1(answerable, fitted),
-        ece=expected_calibration_error(list(held_out), right) or 0.0,
-        auroc=auroc(list(held_out), [bool(case.answers) for case in cases]),
+        ece=expected_calibration_error(held_out, [j.right for j in judged]) or 0.0,
+        auroc=auroc(held_out, [bool(j.case.answers) for j in judged]),
     )
-
-
-def _best(case: Case, calibration: Calibration) -> Candidate | None:
-    ranked = rank_candidates(case.spans, case.hits, calibration)
-    return ranked[0] if ranked else None
 
 
 def _forced_f1(cases: Sequence[Case], calibration: Calibration) -> float:
-    best = [(case, _best(case, calibration)) for case in cases]
+    best = [(case, case.best(calibration)) for case in cases]
     return mean([f1(c.text if c else "", case.answers) for case, c in best]) or 0.0
 
 
-def _right(case: Case, candidate: Candidate | None) -> int:
-    """1 where the candidate is one of the answers; where there is none, nothing is right."""
-    return int(bool(case.answers and candidate and exact_match(candidate.text, case.answers)))
-
-
-def _rows(best: Sequence[Candidate | None]) -> NDArray[np.float64]:
-    """(cases, features); a case without a candidate has the features of a hopeless one."""
-    hopeless = Features(score=-20.0)
-    return np.array([astuple(c.features if c is not None else hopeless) for c in best])
-
-
-def _scale(rows: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """How steeply the odds rise with the score alone; always up."""
-    return max(0.01, float(LogisticRegression().fit(rows[:, :1], labels).coef_[0, 0]))
-
-
-def _threshold(
-    cases: Sequence[Case], best: Sequence[Candidate | None], calibration: Calibration
-) -> float:
-    """The least confidence at which giving the answer pays, over all cases."""
-    sure, gains = [], []
-    for case, candidate in zip(cases, best, strict=True):
+def _judge(cases: Sequence[Case], calibration: Calibration) -> list[Judged]:
+    """The cases that have a candidate: of the others no confidence is ever asked."""
+    judged = []
+    for case in cases:
+        candidate = case.best(calibration)
         if candidate is not None:
-            sure.append(calibration.confidence(candidate.features))
-            # Giving it adds the F1 of a right answer, or loses the 1 of a silence that was right.
-            gains.append(f1(candidate.text, case.answers) if case.answers else -1.0)
-    order = np.argsort(sure)[::-1]
-    total = np.cumsum(np.array(gains)[order])
-    return round(float(np.array(sure)[order][int(np.argmax(total))]), 3)
+            right = bool(case.answers) and exact_match(candidate.text, case.answers) == 1.0
+            judged.append(Judged(case, candidate, right))
+    return judged
+
+
+def _arrays(
+    judged: Sequence[Judged],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Features (n, features), whether right (n,), and weights (n,)."""
+    return (
+        np.array([astuple(j.candidate.features) for j in judged]),
+        np.array([int(j.right) for j in judged]),
+        np.array([j.weight for j in judged]),
+    )
+
+
+def _scale(judged: Sequence[Judged]) -> float:
+    """How steeply the odds rise with the score alone; always up."""
+    rows, right, weights = _arrays(judged)
+    model = LogisticRegression().fit(rows[:, :1], right, sample_weight=weights)
+    return max(0.01, float(model.coef_[0, 0]))
+
+
+def _regress(judged: Sequence[Judged], ranked: Calibration) -> Calibration:
+    rows, right, weights = _arrays(judged)
+    model = LogisticRegression(max_iter=1000).fit(rows, right, sample_weight=weights)
+    return replace(
+        ranked,
+        weights=Features(*(float(weight) for weight in model.coef_[0])),
+        bias=float(model.intercept_[0]),
+    )
+
+
+def _held_out(judged: Sequence[Judged]) -> list[float]:
+    """The probability of each by a fit that has not seen its question."""
+    rows, right, weights = _arrays(judged)
+    probabilities = cross_val_predict(
+        LogisticRegression(max_iter=1000),
+        rows,
+        right,
+        groups=[j.case.question for j in judged],
+        cv=GroupKFold(_FOLDS, shuffle=True, random_state=0),
+        method="predict_proba",
+        params={"sample_weight": weights},
+    )
+    return [float(probability) for probability in probabilities[:, 1]]
+
+
+def _threshold(judged: Sequence[Judged], calibration: Calibration) -> float:
+    """The least confidence at which giving the answer pays; 1 if it never does."""
+    sure = np.array([calibration.confidence(j.candidate.features) for j in judged])
+    order = np.argsort(-sure, kind="stable")
+    total = np.cumsum(np.array([j.weight * j.gain for j in judged])[order])
+    best = int(np.argmax(total))
+    return round(float(sure[order][best]), 3) if total[best] > 0 else 1.0

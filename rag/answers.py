@@ -3,7 +3,7 @@
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.chunking import sentence_around
@@ -72,11 +72,11 @@ def merge_spans(spans: Sequence[Span]) -> list[list[Span]]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One distinct answer: what is known of it, and its best span in each story."""
+    """One distinct answer: what is known of it, and its spans by story, the best first."""
 
     text: str
     features: Features
-    citations: tuple[Citation, ...]
+    told: tuple[tuple[Span, ...], ...]
 
 
 def _combined(scores: Sequence[float], scale: float) -> float:
@@ -101,14 +101,17 @@ def _cite(spans: Sequence[Span]) -> Citation:
 
 
 def rank_candidates(
-    spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration
+    spans: Sequence[Span],
+    hits: Sequence[Hit],
+    stories: Mapping[str, int],
+    calibration: Calibration,
 ) -> list[Candidate]:
-    """The distinct answers, best first; `hits` are what was read to find the spans.
+    """The distinct answers, best first.
 
-    Within a story only the best span counts: a reprint says nothing new.
+    `hits` are what was read to find the spans, `stories` the story of each article id among
+    them. Within a story only the best span counts: a reprint says nothing new.
     """
     short = _shortfalls(hits, calibration.retrieval_weight)
-    stories = story_numbers(hit.passage.article for hit in hits)
     scored = []
     for group in merge_spans(weigh_spans(spans, hits, calibration)):
         told: dict[int, list[Span]] = {}
@@ -130,25 +133,29 @@ def rank_candidates(
             words=math.log(len(group[0].text.split())),
             stories=math.log(len(told)),
         )
-        citations = tuple(_cite(story) for story in told.values())
-        candidates.append(Candidate(group[0].text, features, citations))
+        by_story = tuple(tuple(spans) for spans in told.values())
+        candidates.append(Candidate(group[0].text, features, by_story))
     return candidates
 
 
 def make_answers(
     spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration, limit: int = 5
 ) -> tuple[Answer, ...]:
-    """At most `limit` distinct answers, best first, none surer than the one before it."""
+    """At most `limit` distinct answers, best first, none surer than the one before it.
+
+    `hits` are what was read to find the spans.
+    """
+    stories = story_numbers(hit.passage.article for hit in hits)
     answers: list[Answer] = []
     confidence = 1.0
-    for candidate in rank_candidates(spans, hits, calibration)[:limit]:
+    for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
         confidence = min(confidence, calibration.confidence(candidate.features))
         answers.append(
             Answer(
                 text=candidate.text,
                 confidence=confidence,
-                citations=candidate.citations,
-                independent_sources=len(candidate.citations),
+                citations=tuple(_cite(spans) for spans in candidate.told),
+                independent_sources=len(candidate.told),
             )
         )
     return tuple(answers)

@@ -121,6 +121,7 @@ def checkpoint_tokenizer(folder: Path) -> Tokenizer:
     if not cached.exists():
         from transformers import AutoTokenizer
 
+        cached.parent.mkdir(parents=True, exist_ok=True)
         temporary = cached.with_suffix(f".{os.getpid()}.tmp")
         AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(str(temporary))
         os.replace(temporary, cached)

@@ -5,6 +5,7 @@ windows of a question go through the model together. The decoding is pure functi
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -75,10 +76,16 @@ class ReaderConfig:
         """From a reader's `dateline.json`, or the defaults if it has none."""
         if not path.exists():
             return cls()
-        values = json.loads(path.read_text())
-        fitted = values["calibration"]
-        calibration = Calibration(**{**fitted, "weights": Features(**fitted["weights"])})
-        config = cls(**{**values, "calibration": calibration})
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            fitted = values["calibration"]
+            calibration = Calibration(**{**fitted, "weights": Features(**fitted["weights"])})
+            config = cls(**{**values, "calibration": calibration})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path} is not a reader's configuration ({error}): remove it and run 'dateline "
+                "calibrate'"
+            ) from error
         room = config.max_length - _MAX_QUESTION_TOKENS - 4
         if config.stride >= room:
             raise ModelError(
@@ -89,8 +96,10 @@ class ReaderConfig:
         return config
 
     def save(self, path: Path) -> None:
-        """Write what `load` reads."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write what `load` reads: all of it, or what was there stays."""
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, path)
 
 
 def shorten(question: str, tokenizer: Tokenizer) -> str:

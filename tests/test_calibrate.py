@@ -1,5 +1,6 @@
 """Fitting the confidence: the weights, the probability and the threshold, on made-up readings."""
 
+import itertools
 import random
 
 import pytest
@@ -7,12 +8,12 @@ from conftest import article
 
 from eval.calibrate import Case, fit, read_cases
 from eval.gold import Gold, Question
-from rag.answers import rank_candidates
 from rag.confidence import Calibration, Features, sigmoid
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.types import Hit, Passage, Span
 
+NUMBERS = itertools.count()
 START = Calibration(retrieval_weight=0.0, scale=0.5, weights=Features(score=0.5))
 
 
@@ -25,11 +26,13 @@ def case(*candidates: tuple[str, float, float], right: str | None) -> Case:
         passage = Passage(article(text, f"a{number}"), 0, len(text))
         hits.append(Hit(passage, 0.0))
         spans.append(Span(passage, 0, len(word), score, relevance))
-    return Case("Who?", () if right is None else (right,), tuple(hits), tuple(spans))
+    return Case(f"q{next(NUMBERS)}", () if right is None else (right,), tuple(hits), tuple(spans))
 
 
 def confidence(given: Case, calibration: Calibration) -> float:
-    return calibration.confidence(rank_candidates(given.spans, given.hits, calibration)[0].features)
+    best = given.best(calibration)
+    assert best is not None
+    return calibration.confidence(best.features)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_the_probability_follows_how_often_such_answers_are_right(readings: list
     )
     assert low < 0.2
     assert high > 0.85
-    assert fitted.questions == 400
+    assert fitted.readings == 400
     assert fitted.ece < 0.08
     assert fitted.auroc is not None
     assert fitted.auroc > 0.85
@@ -85,6 +88,13 @@ def test_too_few_readings_are_refused(answerable: int) -> None:
         fit(cases, START)
 
 
+def test_readings_that_are_all_right_or_all_wrong_are_refused() -> None:
+    cases = [case(("Ann", 1.0, 0.0), right="Bob") for _ in range(60)]
+    cases += [case(("Ann", 1.0, 0.0), right=None)]
+    with pytest.raises(InputError, match="0 were answered right"):
+        fit(cases, START)
+
+
 # --- reading
 
 
@@ -101,9 +111,9 @@ def engine(dateline: Dateline) -> Dateline:
 def test_a_question_is_read_alone_in_the_collection_and_without_its_articles(
     engine: Dateline,
 ) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[int] = []
     question = Question("q", "When did the storm come?", ("Tuesday",), ("storm",))
-    cases = read_cases(engine, Gold((question,)), lambda *done: told.append(done))
+    cases = read_cases(engine, Gold((question,)), told.append)
     assert [sorted(h.passage.article.id for h in c.hits) for c in cases] == [
         ["storm"],
         ["storm", "vote"],
@@ -111,11 +121,24 @@ def test_a_question_is_read_alone_in_the_collection_and_without_its_articles(
     ]
     assert [c.answers for c in cases] == [("Tuesday",), ("Tuesday",), ()]
     assert [s.text for s in cases[1].spans] == ["Tuesday", "Friday"]
-    assert told == [(1, 1)]
+    assert told == [1]
 
 
 def test_a_question_without_articles_is_asked_of_the_collection_alone(engine: Dateline) -> None:
     question = Question("q", "Who won the match?", (), ())
-    (only,) = read_cases(engine, Gold((question,)), lambda *_: None)
+    (only,) = read_cases(engine, Gold((question,)), lambda _: None)
     assert only.answers == ()
     assert {h.passage.article.id for h in only.hits} == {"storm", "vote"}
+
+
+def test_what_else_holds_the_answer_is_no_reading_without_one(engine: Dateline) -> None:
+    other = article("Nobody saw the storm before Tuesday. answer: Tuesday 1.0", "other")
+    assert len(list(engine.ingest([other]))) == 1
+    question = Question("q", "When did the storm come?", ("Tuesday",), ("storm",))
+    *_, without = read_cases(engine, Gold((question,)), lambda _: None)
+    assert [h.passage.article.id for h in without.hits] == ["vote"]
+
+
+def test_a_question_that_cannot_be_asked_is_passed_over(engine: Dateline) -> None:
+    question = Question("q", "storm " * 1000, ("Tuesday",), ("storm",))
+    assert read_cases(engine, Gold((question,)), lambda _: None) == []
