@@ -75,13 +75,14 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if wanted.json_file is not None:
         _write(wanted.json_file, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
         written.append(str(wanted.json_file))
-    Console(highlight=False).print(format_table(run))
     if wanted.report is not None:
         from eval.report import render  # matplotlib takes a second, and only the report needs it
 
         page = wanted.report / "index.html"
         _write(page, render(run))
         written.append(str(page))
+    # Last: whoever reads the table may stop listening, as `head` does.
+    Console(highlight=False).print(format_table(run))
 
 
 def ask_with_progress(settings: Settings, gold: Gold, articles: Sequence[str], mode: Mode) -> Run:

@@ -63,7 +63,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same command goes on with it.")],
     articles: Annotated[
-        list[str] | None, typer.Option(help="The articles that gold in JSON lines names.")
+        list[str] | None, typer.Option(help="The articles that gold names, if not in --data-dir.")
     ] = None,
     dev: Annotated[
         list[Path] | None, typer.Option(help="Gold to measure on meanwhile, never to learn.")
@@ -90,12 +90,14 @@ def train(
     minutes: Annotated[
         float, typer.Option(min=0.1, help="Between checkpoints, each with dev figures.")
     ] = 5.0,
+    data_dir: DataDir = None,
 ) -> None:
     """Fine-tune the reader on questions with answers. Ctrl-C loses nothing."""
     from api.training import Wanted, run_training
     from rag.training.loop import Recipe
 
     recipe = Recipe(
+        base=base,
         seed=seed,
         epochs=epochs,
         learning_rate=learning_rate,
@@ -104,8 +106,8 @@ def train(
         checkpoint_minutes=minutes,
     )
     run_training(
-        read_settings(None),
-        Wanted(gold, out, articles or [], dev or [], base, negatives, twins, device, recipe),
+        read_settings(data_dir),
+        Wanted(gold, out, articles or [], dev or [], negatives, twins, device, recipe),
     )
 
 

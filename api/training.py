@@ -1,12 +1,11 @@
 """The `train` command: gold files in, a reader in a folder out."""
 
-import random
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from tokenizers import Tokenizer
 from api.progress import progress_bar
 from embeddings.encoder import DEFAULT_ENCODER, packaged_model_folder
 from embeddings.runtime import quiet, usable_cores
+from eval.examples import dev_questions, find_among, training_examples
 from eval.gold import Question, load_gold
 from eval.metrics import exact_match, f1, mean
 from rag.checkpoint import DEFAULT_READER, checkpoint_folder, checkpoint_tokenizer, packaged_model
@@ -25,14 +25,16 @@ from rag.network import ReaderModel
 from rag.reader import ExtractiveReader, ReaderConfig
 from rag.settings import Settings
 from rag.training.dev import TorchRunner
-from rag.training.examples import Example, find_spans, join_short, unanswerable_twins
+from rag.training.examples import Example, unanswerable_twins
 from rag.training.loop import Progress, Recipe, Trainer, has_bf16
 from rag.training.prepare import OnProgress, collect, mine
 from rag.types import Article, Passage, Skipped
 
-_DEV_QUESTIONS = 300
 _ANSWER_TOKENS = 25
-_MOST_ARTICLES = 3
+
+
+Dev = tuple[Question, Article]
+"""A question to measure on, and the article to read for it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Wanted:
     out: Path
     articles: Sequence[str]
     dev: Sequence[Path]
-    base: str
     negatives: float
     twins: float
     device: str
@@ -60,15 +61,8 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     except OSError as error:
         raise InputError(f"cannot make the folder {wanted.out}: {error.strerror}") from error
     with quiet():
-        model, tokenizer = _load_base(wanted.base)
-    brought = _articles(wanted.articles)
-    examples = [example for file in wanted.gold for example in _examples(file, brought)]
-    dev = [pair for file in wanted.dev for pair in _dev_questions(file, brought)]
-    if not any(example.spans for example in examples):
-        raise InputError(
-            "no question has an answer that stands in its article: nothing to learn from. Give "
-            "SQuAD JSON, or gold JSON lines whose 'docs' are among --articles"
-        )
+        model, tokenizer = _load_base(wanted.recipe.base)
+    examples, dev = _load(settings, wanted)
     examples = _prepare(settings, wanted, examples)
     _say(
         f"{len(examples)} questions: {sum(bool(e.negatives) for e in examples)} with a hard "
@@ -81,7 +75,15 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     reader = ExtractiveReader(
         TorchRunner(model, device, has_bf16(device)), tokenizer, config, "training"
     )
-    _train(trainer, reader, dev, wanted.recipe.checkpoint_minutes)
+    before = trainer.updates
+    try:
+        _train(trainer, reader, dev, wanted.recipe.checkpoint_minutes)
+    except KeyboardInterrupt:
+        _say(f"interrupted after {trainer.updates} updates; the same command goes on from there")
+        raise
+    if trainer.updates == before and (wanted.out / "reader").exists():
+        _say(f"{wanted.out} was done: its reader stays as it is")
+        return
     _save(wanted.out / "reader", model, tokenizer, config)
     _say(f"wrote {wanted.out / 'reader'}: ask it with DATELINE_READER={wanted.out / 'reader'}")
     _say("its confidence is not fitted yet: dateline calibrate does that")
@@ -90,7 +92,7 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
 def _train(
     trainer: Trainer,
     reader: ExtractiveReader,
-    dev: Sequence[tuple[Question, Article]],
+    dev: Sequence[Dev],
     minutes: float,
 ) -> None:
     # Closed at once on Ctrl-C: that is when the run writes its last checkpoint.
@@ -118,7 +120,7 @@ def _report(
     step: Progress,
     losses: Sequence[float],
     reader: ExtractiveReader,
-    dev: Sequence[tuple[Question, Article]],
+    dev: Sequence[Dev],
 ) -> str:
     return (
         f"{step.seen}/{step.total} questions, loss {mean(losses):.3f}, "
@@ -126,7 +128,7 @@ def _report(
     )
 
 
-def _dev_figures(reader: ExtractiveReader, dev: Sequence[tuple[Question, Article]]) -> str:
+def _dev_figures(reader: ExtractiveReader, dev: Sequence[Dev]) -> str:
     """The best span of each article against its gold answers, whatever its confidence."""
     if not dev:
         return ""
@@ -142,51 +144,32 @@ def _dev_figures(reader: ExtractiveReader, dev: Sequence[tuple[Question, Article
 # --- questions and articles
 
 
-def _articles(paths: Sequence[str]) -> dict[str, Article]:
-    """By id and by file stem: those of --articles, which gold in JSON lines speaks of."""
-    found: dict[str, Article] = {}
+def _load(settings: Settings, wanted: Wanted) -> tuple[list[Example], list[Dev]]:
+    """What to learn and what to measure on, with a line for each file."""
+    golds = {file: load_gold(file, unique=False) for file in (*wanted.gold, *wanted.dev)}
+    with ExitStack() as stack:
+        if wanted.articles or all(gold.articles for gold in golds.values()):
+            find = find_among(_read(wanted.articles))
+        else:
+            find = stack.enter_context(Dateline.open(settings)).find_articles
+        examples: list[Example] = []
+        for number, file in enumerate(wanted.gold):
+            learned = training_examples(golds[file], f"{number}-{file.name}", find)
+            _say(f"{file}: {len(golds[file].questions)} questions, {len(learned)} examples")
+            examples += learned
+        dev = [pair for file in wanted.dev for pair in dev_questions(golds[file], str(file), find)]
+    if not any(example.spans for example in examples):
+        raise InputError("no question has an answer: there is nothing to learn to mark")
+    return examples, dev
+
+
+def _read(paths: Sequence[str]) -> list[Article]:
+    articles = []
     for article in read_articles(paths):
         if isinstance(article, Skipped):
             raise InputError(f"{article.where}: {article.reason}")
-        found[article.id] = article
-        if article.origin is not None:
-            found.setdefault(Path(article.origin).stem, article)
-    return found
-
-
-def _examples(file: Path, brought: dict[str, Article]) -> list[Example]:
-    gold = load_gold(file, unique=False)
-    if not gold.articles:
-        return [e for question in gold.questions for e in _examples_of(question, brought)]
-    # Every SQuAD file counts its paragraphs from 0.
-    own = {a.id: replace(a, id=f"{file.name}:{a.id}") for a in gold.articles}
-    documents: dict[str, list[Article]] = {}
-    for article in own.values():
-        documents.setdefault(article.id.rpartition("-")[0], []).append(article)
-    examples = [e for question in gold.questions for e in _examples_of(question, own)]
-    return join_short(examples, list(documents.values()))
-
-
-def _examples_of(question: Question, articles: dict[str, Article]) -> Iterator[Example]:
-    """One for each of its articles that holds an answer, or for each if it has no answer."""
-    found = [articles[doc] for doc in question.docs if doc in articles][:_MOST_ARTICLES]
-    for article in found:
-        spans = question.spans or find_spans(article.text, question.answers)
-        if spans or not question.answers:
-            yield Example(f"{article.id}:{question.id}", question.question, article, spans)
-
-
-def _dev_questions(file: Path, brought: dict[str, Article]) -> list[tuple[Question, Article]]:
-    """At most 300 answerable questions, the same each time, each with one article."""
-    gold = load_gold(file)
-    articles = {article.id: article for article in gold.articles} or brought
-    pairs = [
-        (question, articles[question.docs[0]])
-        for question in gold.questions
-        if question.answers and question.docs and question.docs[0] in articles
-    ]
-    random.Random(0).shuffle(pairs)
-    return pairs[:_DEV_QUESTIONS]
+        articles.append(article)
+    return articles
 
 
 def _prepare(settings: Settings, wanted: Wanted, examples: list[Example]) -> list[Example]:
@@ -198,9 +181,7 @@ def _prepare(settings: Settings, wanted: Wanted, examples: list[Example]) -> lis
             with _counted("articles", "Ingesting", len({e.article.id for e in examples})) as done:
                 collect(engine, examples, done)
             with _counted("questions", "Looking for negatives", len(examples)) as done:
-                examples = mine(
-                    engine, examples, wanted.negatives, seed, wanted.out / "negatives.jsonl", done
-                )
+                examples = mine(engine, examples, wanted.negatives, seed, wanted.out, done)
     return examples + twins
 
 
@@ -225,17 +206,16 @@ def _device(name: str) -> torch.device:
 def _load_base(name: str) -> tuple[ReaderModel, Tokenizer]:
     if name in (DEFAULT_READER, DEFAULT_ENCODER):
         folder = packaged_model_folder()
-        model = packaged_model() if name == DEFAULT_READER else ReaderModel.load(folder)
+        model = (
+            packaged_model() if name == DEFAULT_READER else ReaderModel.load(folder, new_heads=True)
+        )
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     else:
         folder = checkpoint_folder(name)
-        model = ReaderModel.load(folder)
+        model = ReaderModel.load(folder, new_heads=True)
         tokenizer = checkpoint_tokenizer(folder)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0  # on a CPU it costs half the time again, and gains a small model nothing
     return model, tokenizer
 
 

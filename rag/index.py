@@ -182,8 +182,8 @@ class EmbeddedIndex:
         if manifest["seq"] > self._store.seq:
             raise CorruptError("it is newer than the database")
         for key, value in self._origin().items():
-            if manifest[key] != value:
-                raise CorruptError(f"{key} is {manifest[key]!r}, expected {value!r}")
+            if manifest.get(key) != value:  # another version's, or another model's
+                raise CorruptError(f"{key} is {manifest.get(key)!r}, expected {value!r}")
         for name, expected in manifest["files"].items():
             if name != "vectors.faiss" and _sha256(folder / name) != expected:
                 raise CorruptError(f"{name} does not have its recorded SHA-256")

@@ -54,20 +54,29 @@ class ReaderModel(torch.nn.Module):
         return logits[..., 0], logits[..., 1], self.relevance(hidden[:, 0]).squeeze(-1)
 
     @classmethod
-    def load(cls, folder: Path) -> "ReaderModel":
-        """A folder as `save` or `save_pretrained` writes it; fp32. Raises ModelError.
+    def load(cls, folder: Path, new_heads: bool = False) -> "ReaderModel":
+        """A folder as `save` or `save_pretrained` writes it; fp32.
 
-        Any encoder will do: what it lacks of the heads begins at random.
+        With `new_heads` any encoder will do, to be trained: what it lacks begins at random. A
+        relevance head that it lacks knows nothing, and says so. Raises ModelError.
         """
         try:
-            spans = AutoModelForQuestionAnswering.from_pretrained(
-                folder, attn_implementation="eager", dtype=torch.float32
+            spans, loading = AutoModelForQuestionAnswering.from_pretrained(
+                folder,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
             )
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
                 f"{folder} does not load as a question answering model: "
                 f"{str(error).splitlines()[0]}"
             ) from error
+        if loading["missing_keys"] and not new_heads:
+            raise ModelError(
+                f"{folder} lacks {min(loading['missing_keys'])}: it is no trained reader; make one "
+                f"with 'dateline train --base {folder}'"
+            )
         model = cls(spans)
         head = {
             name: tensor

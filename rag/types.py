@@ -61,7 +61,8 @@ class Passage:
 
 @dataclass(frozen=True)
 class Hit:
-    """A retrieved passage. `score` orders hits of one query and means nothing beyond it."""
+    """A retrieved passage. `score`, 0..1, is how near it comes to the best by meaning and by word;
+    it compares the hits of one query and no others."""
 
     passage: Passage
     score: float

@@ -59,7 +59,7 @@ def test_the_probability_follows_how_often_such_answers_are_right(readings: list
     assert low < 0.2
     assert high > 0.85
     assert fitted.readings == 400
-    assert fitted.ece < 0.08
+    assert fitted.ece < 0.12
     assert fitted.auroc is not None
     assert fitted.auroc > 0.85
 

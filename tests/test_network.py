@@ -79,11 +79,17 @@ def test_a_question_answering_checkpoint_starts_without_relevance(tmp_path: Path
 def test_an_encoder_starts_with_spans_at_random_and_without_relevance(tmp_path: Path) -> None:
     encoder = BertModel(tiny_config(), add_pooling_layer=False)
     encoder.save_pretrained(tmp_path)
-    model = ReaderModel.load(tmp_path)
+    model = ReaderModel.load(tmp_path, new_heads=True)
     loaded = model.tensors()
     assert all(torch.equal(loaded[f"bert.{n}"], t) for n, t in encoder.state_dict().items())
     assert loaded["qa_outputs.weight"].any()
     assert logits(model)[2].tolist() == [0.0]
+
+
+def test_an_encoder_that_nobody_trained_is_no_reader(tmp_path: Path) -> None:
+    BertModel(tiny_config(), add_pooling_layer=False).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"lacks qa_outputs.bias: .*'dateline train --base"):
+        ReaderModel.load(tmp_path)
 
 
 def test_a_checkpoint_in_half_precision_is_loaded_in_full(tmp_path: Path) -> None:

@@ -36,11 +36,9 @@ def gold(tmp_path: Path) -> Path:
     return lines(tmp_path / "gold.jsonl", GOLD)
 
 
-def wanted(
-    gold: Path, out: Path, articles: list[str], *, base: str = "dateline-reader", dev: bool = False
-) -> Wanted:
+def wanted(gold: Path, out: Path, articles: list[str], *, dev: bool = False) -> Wanted:
     recipe = Recipe(epochs=1.0, batch_tokens=256)
-    return Wanted([gold], out, articles, [gold] if dev else [], base, 0.0, 0.0, "cpu", recipe)
+    return Wanted([gold], out, articles, [gold] if dev else [], 0.0, 0.0, "cpu", recipe)
 
 
 @pytest.mark.real
@@ -57,14 +55,15 @@ def test_a_reader_is_trained_and_the_same_command_finds_it_done(
     weights = (out / "reader" / "model.safetensors").read_bytes()
 
     run_training(Settings(), wanted(gold, out, [articles]))
-    assert "going on after" in capsys.readouterr().err
+    assert "was done: its reader stays" in capsys.readouterr().err
     assert (out / "reader" / "model.safetensors").read_bytes() == weights
 
 
 @pytest.mark.real
 def test_gold_whose_articles_nobody_brought_is_refused(gold: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing to learn from.*--articles"):
-        run_training(Settings(), wanted(gold, tmp_path / "run", []))
+    other = str(lines(tmp_path / "other.jsonl", [{"id": "else", "text": "Another article."}]))
+    with pytest.raises(InputError, match=r"none of its 3 questions .*--articles"):
+        run_training(Settings(), wanted(gold, tmp_path / "run", [other]))
 
 
 def test_a_gpu_that_is_not_there_is_refused(

@@ -37,7 +37,7 @@ EXAMPLES = [
 
 
 def make_trainer(folder: Path, recipe: Recipe = RECIPE, seed: int = 0) -> Trainer:
-    """A run with dropout, from a model whose weights depend on the seed."""
+    """A run from a model whose weights depend on the seed."""
     return Trainer(folder, tiny_model(seed), tiny_tokenizer(), EXAMPLES, recipe, CPU)
 
 

@@ -15,7 +15,7 @@ from rag.network import ReaderModel
 
 
 def average(models: Sequence[ReaderModel], weights: Sequence[float]) -> ReaderModel:
-    """The first model with the weighted mean of all their tensors (in place).
+    """The weighted mean of all their tensors, in the first of the models.
 
     A "model soup" (Wortsman et al., 2022): runs from the same base, in other orders and on other
     shares of the data, are better together and cost nothing more to run.
@@ -57,8 +57,11 @@ def main() -> None:
     parser.add_argument("--weights", nargs="+", type=float, help="one for each; default equal")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
+    weights = [1.0] * len(given.readers) if given.weights is None else given.weights
+    if len(weights) != len(given.readers):
+        parser.error(f"{len(weights)} weights for {len(given.readers)} readers")
     models = [ReaderModel.load(folder) for folder in given.readers]
-    count = package(average(models, given.weights or [1.0] * len(models)), given.out)
+    count = package(average(models, weights), given.out)
     size = (given.out / "model.safetensors").stat().st_size
     print(f"{count} tensors, {size / 1e6:.1f} MB in {given.out}")
 

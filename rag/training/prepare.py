@@ -1,8 +1,9 @@
-"""What training examples need beside the questions: a collection, negatives, twins."""
+"""What training examples need beside the questions: a collection, and hard negatives from it."""
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,37 +28,43 @@ def mine(
     examples: Sequence[Example],
     share: float,
     seed: int,
-    cache: Path,
+    folder: Path,
     on_progress: OnProgress,
 ) -> list[Example]:
     """The examples, a `share` of them with a hard negative from the engine's collection.
 
-    What was found is kept in the file `cache`: searching for tens of thousands of questions
-    takes minutes, and a run that is resumed asks for the same.
+    What was found is kept in `folder`, under a name of the questions, share and seed: searching
+    for tens of thousands of questions takes minutes, and a resumed run asks for the same.
     """
+    cache = folder / f"negatives-{_key(examples, share, seed)}.jsonl"
     if cache.exists():
         on_progress(len(examples))
         return _with_cached(examples, cache)
     mined = []
     partial = cache.with_suffix(".part")
     with partial.open("w", encoding="utf-8") as file:
-        for example in with_negatives(examples, engine.search, share, seed):
+        for position, example in enumerate(with_negatives(examples, engine.search, share, seed)):
             mined.append(example)
             for p in example.negatives:
-                row = [example.id, {"id": p.article.id, "text": p.article.text}, p.start, p.end]
+                row = [position, {"id": p.article.id, "text": p.article.text}, p.start, p.end]
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
             on_progress(1)
     os.replace(partial, cache)
     return mined
 
 
+def _key(examples: Sequence[Example], share: float, seed: int) -> str:
+    digest = hashlib.sha256(f"{share} {seed}".encode())
+    for example in examples:
+        digest.update(repr((example.question, example.article.id, example.spans)).encode())
+    return digest.hexdigest()[:12]
+
+
 def _with_cached(examples: Sequence[Example], cache: Path) -> list[Example]:
-    found = dict(_read_negatives(cache))
-    return [replace(e, negatives=(found[e.id],)) if e.id in found else e for e in examples]
-
-
-def _read_negatives(cache: Path) -> Iterator[tuple[str, Passage]]:
+    result = list(examples)
     with cache.open(encoding="utf-8") as lines:
         for line in lines:
-            example_id, article, start, end = json.loads(line)
-            yield example_id, Passage(Article(**article), start, end)
+            position, article, start, end = json.loads(line)
+            negative = Passage(Article(**article), start, end)
+            result[position] = replace(result[position], negatives=(negative,))
+    return result
