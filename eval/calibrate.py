@@ -29,6 +29,8 @@ RETRIEVAL_WEIGHTS = (0.0, 2.5, 5.0, 10.0, 15.0, 20.0, 40.0)
 # Readings without an answer are there to be told from the others. Counted whole they would be
 # most of what is read, and every answer would seem too unlikely.
 _UNANSWERABLE_WEIGHT = 1 / 3
+# Which way each feature must count; a long answer may be better or worse.
+_SENSE = Features(score=1, margin=1, relevance=1, shortfall=-1, words=0, stories=1)
 _FOLDS = 5
 _FEWEST = 50
 
@@ -91,10 +93,10 @@ class Fit:
 
 
 def read_cases(engine: Dateline, gold: Gold, on_progress: Callable[[int], None]) -> list[Case]:
-    """Every question read in its gold articles and in the whole collection.
+    """Every question read in its first gold article and in the whole collection.
 
-    The second is done again without the gold articles and without whatever else holds an answer:
-    a question that its collection does not answer, of the kind that a user asks. A question that
+    The second is done again without the gold articles and whatever else holds an answer: a
+    question that its collection does not answer, of the kind that a user asks. A question that
     names no article is asked of the collection alone. `on_progress` is told how many are done.
     """
     own = {article.id: article for article in gold.articles}
@@ -108,7 +110,7 @@ def read_cases(engine: Dateline, gold: Gold, on_progress: Callable[[int], None])
 def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list[Case]:
     text, docs = question.question, question.docs
     found = [own[d] for d in docs if d in own] if own else engine.find_articles(docs)
-    whole = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in found]
+    whole = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in found[:1]]
     try:
         near = engine.search(text, limit=3 * engine.top_k)
     except InputError:  # a question that nobody can ask teaches nothing
@@ -160,8 +162,8 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
         )
     ranked = replace(ranked, scale=_scale(judged))
     judged = _judge(cases, ranked)
-    fitted = _regress(judged, ranked)
-    held_out = _held_out(judged)
+    fitted, columns = _regress(judged, ranked)
+    held_out = _held_out(judged, columns)
     return Fit(
         calibration=replace(fitted, threshold=_threshold(judged, fitted)),
         readings=len(cases),
@@ -205,22 +207,38 @@ def _scale(judged: Sequence[Judged]) -> float:
     return max(0.01, float(model.coef_[0, 0]))
 
 
-def _regress(judged: Sequence[Judged], ranked: Calibration) -> Calibration:
+def _regress(judged: Sequence[Judged], ranked: Calibration) -> tuple[Calibration, list[int]]:
+    """The calibration with its regression, and which features (columns) it uses.
+
+    A feature that would count against its sense is left out, the worst first: on the few gold
+    questions that one has, that is chance or the way they were made.
+    """
     rows, right, weights = _arrays(judged)
-    model = LogisticRegression(max_iter=1000).fit(rows, right, sample_weight=weights)
-    return replace(
+    columns = list(range(rows.shape[1]))
+    while True:
+        model = LogisticRegression(max_iter=1000)
+        model.fit(rows[:, columns], right, sample_weight=weights)
+        coefficients = np.zeros(rows.shape[1])
+        coefficients[columns] = model.coef_[0]
+        sense = coefficients * np.array(astuple(_SENSE)) * rows.std(axis=0)
+        worst = int(np.argmin(sense))
+        if sense[worst] >= 0:
+            break
+        columns.remove(worst)
+    fitted = replace(
         ranked,
-        weights=Features(*(float(weight) for weight in model.coef_[0])),
+        weights=Features(*(float(weight) for weight in coefficients)),
         bias=float(model.intercept_[0]),
     )
+    return fitted, columns
 
 
-def _held_out(judged: Sequence[Judged]) -> list[float]:
-    """The probability of each by a fit that has not seen its question."""
+def _held_out(judged: Sequence[Judged], columns: Sequence[int]) -> list[float]:
+    """The probability of each by a fit on these features that has not seen its question."""
     rows, right, weights = _arrays(judged)
     probabilities = cross_val_predict(
         LogisticRegression(max_iter=1000),
-        rows,
+        rows[:, list(columns)],
         right,
         groups=[j.case.question for j in judged],
         cv=GroupKFold(_FOLDS, shuffle=True, random_state=0),

@@ -81,6 +81,16 @@ def test_relevance_counts_where_it_finds_the_right_passage() -> None:
     assert fitted.forced_f1 == 1.0
 
 
+def test_a_feature_that_would_count_against_its_sense_is_left_out() -> None:
+    # Whenever two stories agree they are wrong: an accident that must not be learned.
+    agreed = [case(("Ann", 1.0, 0.0), ("Ann", 1.0, 0.0), right="Bob") for _ in range(40)]
+    alone = [case(("Ann", 1.0 + n % 5, 0.0), right="Ann") for n in range(40)]
+    silent = [case(("Ann", -3.0 + n % 3, 0.0), right=None) for n in range(20)]
+    weights = fit(agreed + alone + silent, START).calibration.weights
+    assert weights.stories == 0.0
+    assert weights.score > 0
+
+
 @pytest.mark.parametrize("answerable", [0, 20, 60])
 def test_too_few_readings_are_refused(answerable: int) -> None:
     cases = [case(("Ann", 1.0, 0.0), right="Ann")] * answerable
