@@ -89,10 +89,10 @@ class ReaderModel(torch.nn.Module):
         return model
 
     def load_tensors(self, tensors: Mapping[str, torch.Tensor]) -> list[str]:
-        """Take over tensors named as in `tensors()`; what the spans lack of those, by name."""
+        """Take over tensors named as in `tensors()`; what is missing of those, by name."""
         own = {n if n.startswith(_RELEVANCE) else f"{_SPANS}{n}": t for n, t in tensors.items()}
         missing, _unused = self.load_state_dict(own, strict=False)
-        return [name.removeprefix(_SPANS) for name in missing if name.startswith(_SPANS)]
+        return [name.removeprefix(_SPANS) for name in missing]
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All tensors, under the names of the checkpoint; the relevance head's begin with its
