@@ -140,8 +140,8 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
     How candidates are ranked comes first: the weights of relevance and of retrieval that give
     the best F1 on answerable cases. Then the probability that the best candidate matches exactly
     is fitted by logistic regression (as Kamath et al., 2020, fit theirs on held-out questions of
-    the domain). The threshold is the one with the highest mean F1 over all cases, where an
-    unanswerable one counts if nothing is given.
+    the domain). The threshold is that point of the risk-coverage curve with the highest mean F1
+    over all cases, where an unanswerable one is right if nothing is given.
     """
     answerable = [case for case in cases if case.answers]
     if len(answerable) < _FEWEST or len(answerable) == len(cases):
@@ -252,6 +252,6 @@ def _threshold(judged: Sequence[Judged], calibration: Calibration) -> float:
     """The least confidence at which giving the answer pays; 1 if it never does."""
     sure = np.array([calibration.confidence(j.candidate.features) for j in judged])
     order = np.argsort(-sure, kind="stable")
-    total = np.cumsum(np.array([j.weight * j.gain for j in judged])[order])
+    total = np.cumsum(np.array([j.gain for j in judged])[order])
     best = int(np.argmax(total))
     return round(float(sure[order][best]), 3) if total[best] > 0 else 1.0
