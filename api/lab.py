@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from api.options import DataDir, read_settings
+from rag.errors import InputError
 
 app = typer.Typer()
 
@@ -124,17 +125,26 @@ def calibrate(
     ] = None,
     reader: Annotated[
         str | None,
-        typer.Option(envvar="DATELINE_READER", help="The reader, by folder or hub name."),
+        typer.Option(
+            envvar="DATELINE_READER",
+            help="The reader's folder; 'dateline-reader' changes the installed one.",
+        ),
     ] = None,
     most: Annotated[
         int, typer.Option(min=1, help="Questions to read of each file, chosen evenly.")
     ] = 1000,
     data_dir: DataDir = None,
 ) -> None:
-    """Fit how sure the reader's answers are, and from where on it answers; kept beside it."""
+    """Fit how sure the reader's answers are, and from where on it answers; kept beside it.
+
+    Some 50 questions with an answer are the least; each is read up to three times.
+    """
     from api.calibration import run_calibration
 
-    settings = read_settings(data_dir)
-    if reader is not None:
-        settings = settings.model_copy(update={"reader": reader})
+    if reader is None:
+        raise InputError(
+            "which reader? Give --reader FOLDER, as 'dateline train' writes it, or --reader "
+            "dateline-reader to change the one that is installed"
+        )
+    settings = read_settings(data_dir).model_copy(update={"reader": reader})
     run_calibration(settings, gold, articles or [], most)

@@ -56,13 +56,13 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     device = _device(wanted.device)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(wanted.recipe.seed)  # for heads that a base does not bring
+    with quiet():
+        model, tokenizer = _load_base(wanted.recipe.base)
+    examples, dev = _load(settings, wanted)
     try:
         wanted.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {wanted.out}: {error.strerror}") from error
-    with quiet():
-        model, tokenizer = _load_base(wanted.recipe.base)
-    examples, dev = _load(settings, wanted)
     examples = _prepare(settings, wanted, examples)
     _say(
         f"{len(examples)} questions: {sum(bool(e.negatives) for e in examples)} with a hard "
@@ -153,8 +153,8 @@ def _load(settings: Settings, wanted: Wanted) -> tuple[list[Example], list[Dev]]
         else:
             find = stack.enter_context(Dateline.open(settings)).find_articles
         examples: list[Example] = []
-        for number, file in enumerate(wanted.gold):
-            learned = training_examples(golds[file], f"{number}-{file.name}", find)
+        for file in wanted.gold:
+            learned = training_examples(golds[file], str(file), find)
             _say(f"{file}: {len(golds[file].questions)} questions, {len(learned)} examples")
             examples += learned
         dev = [pair for file in wanted.dev for pair in dev_questions(golds[file], str(file), find)]

@@ -146,8 +146,9 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
     answerable = [case for case in cases if case.answers]
     if len(answerable) < _FEWEST or len(answerable) == len(cases):
         raise InputError(
-            f"{len(answerable)} answerable and {len(cases) - len(answerable)} unanswerable "
-            f"questions were read: at least {_FEWEST} and 1 are needed"
+            f"{len(answerable)} readings that should find an answer and "
+            f"{len(cases) - len(answerable)} that should not: at least {_FEWEST} and 1 are "
+            "needed. Give more gold, and see that its 'docs' are in the collection"
         )
     ways = [replace(start, relevance_weight=weight) for weight in RELEVANCE_WEIGHTS]
     ranked = max(ways, key=lambda way: _forced_f1(answerable, way))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from api.lab import calibrate
 from api.training import Wanted, run_training
 from rag.errors import InputError
 from rag.settings import Settings
@@ -80,3 +81,9 @@ def test_a_folder_that_cannot_be_made_is_named(gold: Path, articles: str, tmp_pa
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot make the folder"):
         run_training(Settings(), wanted(gold, tmp_path / "file" / "run", [articles]))
+
+
+def test_calibrating_asks_which_reader(gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATELINE_READER", raising=False)
+    with pytest.raises(InputError, match="which reader"):
+        calibrate([gold])
