@@ -1,0 +1,50 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.question import as_question, echoes
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        ("Who is Klara Wendt?", "Who is Klara Wendt?"),
+        ("who is klara wendt", "who is klara wendt?"),
+        ("  Why  did\nthey leave ??", "Why did they leave?"),
+        ("Where was it signed.", "Where was it signed?"),
+        ("in which town was it signed", "in which town was it signed?"),
+        ("Did the talks fail", "Did the talks fail?"),
+        ("name the members", "name the members?"),
+        ("depth of the wreck", "What is the depth of the wreck?"),
+        ("SCO members", "What is the SCO members?"),
+        ("the first chair?", "What is the first chair?"),
+        ("A new ferry", "What is A new ferry?"),
+        ("?", "?"),
+    ],
+)
+def test_what_is_asked_becomes_a_whole_question(asked: str, question: str) -> None:
+    assert as_question(asked) == question
+
+
+@given(st.text(min_size=1))
+def test_a_whole_question_stays_as_it_is(asked: str) -> None:
+    question = as_question(asked)
+    assert as_question(question) == question
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "echo"),
+    [
+        ("Who is Klara Wendt?", "Klara Wendt", True),
+        ("who is klara wendt", "Wendt", True),
+        ("Who is Klara Wendt?", "the hydrologist Klara Wendt", False),
+        ("At what depth did the wreck lie?", "a depth", True),
+        ("Was it the Tern or the Petrel?", "the Petrel", False),
+        ("How many were there?", "11", False),
+        ("What is it?", "the", True),
+    ],
+)
+def test_an_answer_of_the_questions_own_words_is_an_echo(
+    question: str, answer: str, echo: bool
+) -> None:
+    assert echoes(question, answer) is echo
