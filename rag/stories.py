@@ -21,7 +21,7 @@ from rag.types import Article, Relation, Story, Telling
 
 # What is stored is made with these: a change of them is a change of the database's schema.
 SHINGLE_WORDS = 5
-_WINDOW = 16
+_WINDOW = 32
 _WORD = re.compile(r"\w+")
 
 SAME_TEXT = 0.7
@@ -63,7 +63,7 @@ class Shingles:
 
     @cached_property
     def fingerprints(self) -> Hashes:
-        """The least hash of every `_WINDOW` in a row, each once: about one shingle in eight."""
+        """The least hash of every `_WINDOW` in a row, each once: about one shingle in sixteen."""
         if len(self.ordered) <= _WINDOW:
             return self.distinct[:1]
         windows = np.lib.stride_tricks.sliding_window_view(self.ordered, _WINDOW)

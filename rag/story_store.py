@@ -8,6 +8,7 @@ Every function works within the caller's transaction.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,28 +16,34 @@ from rag import database as tables
 from rag.stories import Shingles, same_story
 from rag.types import Article
 
-_WORTH_COMPARING = 1 / 3
+_WORTH_COMPARING = 1 / 5
 """Share of the fingerprints of the shorter text; copies have some `SAME_TEXT` of them in common."""
 
 
 def add(connection: sa.Connection, articles: Sequence[Article]) -> None:
     """Find the stories of articles that were just written."""
     texts = {article.id: Shingles.of(article.text) for article in articles}
-    for article_id, own in list(texts.items()):
-        found = _candidates(connection, own)
+    new = dict(texts)
+    _insert(
+        connection,
+        tables.tellings,
+        [
+            {"article_id": one, "story": one, "fingerprints": len(own.fingerprints)}
+            for one, own in new.items()
+        ],
+    )
+    # In the order of the table, which saves a database on disk some of the way.
+    held = sorted((number, one) for one, own in new.items() for number in own.fingerprints.tolist())
+    rows = [{"hash": number, "article_id": one} for number, one in held]
+    _insert(connection, tables.fingerprints, rows)
+    pairs = set()
+    for one, own in new.items():
+        found = _candidates(connection, one, own)
         _read_texts(connection, found, texts)
-        same = [other for other in found if same_story(own, texts[other])]
-        hashes = own.fingerprints.tolist()
-        if hashes:
-            rows = [{"hash": number, "article_id": article_id} for number in hashes]
-            connection.execute(sa.insert(tables.fingerprints), rows)
-        connection.execute(
-            sa.insert(tables.tellings).values(
-                article_id=article_id, story=article_id, fingerprints=len(hashes)
-            )
-        )
-        if same:
-            _join(connection, article_id, same)
+        pairs |= {(min(one, o), max(one, o)) for o in found if same_story(own, texts[o])}
+    _insert(connection, tables.pairs, [{"first": a, "second": b} for a, b in sorted(pairs)])
+    for pair in pairs:
+        _join(connection, pair)
 
 
 def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
@@ -106,14 +113,19 @@ def count(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.select(sa.func.count()).select_from(several)) or 0)
 
 
-def _candidates(connection: sa.Connection, own: Shingles) -> list[str]:
-    """The articles that have enough fingerprints in common with a text to be compared with it."""
+def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def _candidates(connection: sa.Connection, article_id: str, own: Shingles) -> list[str]:
+    """The other articles with enough fingerprints in common with a text to be compared with it."""
     held, tellings = tables.fingerprints.c, tables.tellings.c
     shared: Counter[str] = Counter()
     for some in tables.portions(numbers := own.fingerprints.tolist()):
         holders = (
             sa.select(held.article_id, sa.func.count().label("common"))
-            .where(held.hash.in_(some))
+            .where(held.hash.in_(some) & (held.article_id != article_id))
             .group_by(held.article_id)
         )
         for row in connection.execute(holders):
@@ -142,19 +154,15 @@ def _read_texts(
         texts |= {row.id: Shingles.of(row.text) for row in connection.execute(query)}
 
 
-def _join(connection: sa.Connection, article_id: str, same: Sequence[str]) -> None:
-    """Keep the new pairs, and make one story of all that they connect."""
-    rows = [{"first": min(article_id, o), "second": max(article_id, o)} for o in same]
-    connection.execute(sa.insert(tables.pairs), rows)
+def _join(connection: sa.Connection, ids: Sequence[str]) -> None:
+    """Make one story of the stories of these articles."""
     tellings = tables.tellings.c
-    stories = {article_id}
-    for some in tables.portions(same):
-        query = sa.select(tellings.story).where(tellings.article_id.in_(some))
-        stories |= set(connection.scalars(query))
-    for joined in tables.portions(sorted(stories)):
-        connection.execute(
-            sa.update(tables.tellings).where(tellings.story.in_(joined)).values(story=min(stories))
-        )
+    stories = list(
+        connection.scalars(sa.select(tellings.story).where(tellings.article_id.in_(ids)).distinct())
+    )
+    connection.execute(
+        sa.update(tables.tellings).where(tellings.story.in_(stories)).values(story=min(stories))
+    )
 
 
 def _regroup(connection: sa.Connection, ids: Collection[str]) -> None:

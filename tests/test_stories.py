@@ -63,8 +63,8 @@ def test_shingles_are_the_same_in_every_process() -> None:
     assert number == 4567216819039864836
 
 
-@given(st.integers(0, 300), st.integers(20, 100), st.integers(0, 50), st.integers(0, 50))
-def test_twenty_words_in_common_are_a_fingerprint_in_common(
+@given(st.integers(0, 300), st.integers(36, 100), st.integers(0, 50), st.integers(0, 50))
+def test_36_words_in_a_row_in_common_are_a_fingerprint_in_common(
     start: int, length: int, before: int, after: int
 ) -> None:
     other = f"{words('a', before)} {words('storm', length, start)} {words('b', after)}"
@@ -75,7 +75,7 @@ def test_twenty_words_in_common_are_a_fingerprint_in_common(
 
 
 @pytest.mark.parametrize(
-    ("text", "most"), [("", 0), ("Rain.", 1), (words("a", 20), 1), (STORM, 80)]
+    ("text", "most"), [("", 0), ("Rain.", 1), (words("a", 20), 1), (STORM, 40)]
 )
 def test_fingerprints_are_few(text: str, most: int) -> None:
     found = Shingles.of(text).fingerprints

@@ -88,7 +88,7 @@ def test_a_paragraph_that_everybody_prints_joins_nobody(store: Store) -> None:
 
 def test_more_articles_than_a_statement_has_variables(store: Store) -> None:
     put(store, *(article(LEAD, f"a{i}") for i in range(40)))
-    long = " ".join(words(f"p{i}x", 100) for i in range(60))  # some 700 fingerprints
+    long = " ".join(words(f"p{i}x", 100) for i in range(120))  # some 700 fingerprints
     put(store, article(long, "long"), article(long, "long2"))
     assert [len(story) for story in stories(store)] == [40, 2]
 
