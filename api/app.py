@@ -30,6 +30,8 @@ from api.schemas import (
     Readiness,
     SearchRequest,
     SearchResponse,
+    StoriesOut,
+    StoryOut,
     VerifyResponse,
 )
 from rag.engine import Dateline
@@ -166,6 +168,23 @@ def _add_routes(app: FastAPI) -> None:
         """Remove an article; it is gone from the next answer."""
         engine.delete(article_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @app.get("/v1/stories", tags=["stories"])
+    def list_stories(
+        engine: Engine,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    ) -> StoriesOut:
+        """The stories that more than one article tells, newest first."""
+        found = engine.stories(limit, offset)
+        return StoriesOut(
+            total=engine.count_stories(), stories=[StoryOut.of(story) for story in found]
+        )
+
+    @app.get("/v1/stories/{article_id:path}", tags=["stories"], responses=_NOT_FOUND)
+    def get_story(engine: Engine, article_id: str) -> StoryOut:
+        """The story that an article tells, with its other articles."""
+        return StoryOut.of(engine.story(article_id))
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> Health:

@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rag.engine import Ingested, Verdict
-from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Skipped
+from rag.types import (
+    Answer,
+    Article,
+    Citation,
+    Hit,
+    Interval,
+    Relation,
+    Reply,
+    Skipped,
+    Story,
+    Telling,
+)
 
 _AROUND_QUOTE = 32
 """Characters of prefix and suffix in a TextQuoteSelector."""
@@ -76,6 +87,50 @@ class FullArticleOut(ArticleOut):
 class ArticlesOut(BaseModel):
     total: int
     articles: list[ArticleOut]
+
+
+class TellingOut(BaseModel):
+    article_id: str
+    title: str | None
+    published: date | None
+    source: str | None
+    relation: Relation = Field(description="what it is to the story's fullest telling")
+
+    @classmethod
+    def of(cls, telling: Telling) -> Self:
+        article = telling.article
+        return cls(
+            article_id=article.id,
+            title=article.title,
+            published=article.published,
+            source=article.source,
+            relation=telling.relation,
+        )
+
+
+class StoryOut(BaseModel):
+    """Articles that carry one text: one source, however many print it."""
+
+    title: str | None = Field(description="that of the fullest telling")
+    first_published: date | None
+    last_published: date | None
+    sources: list[str] = Field(description="the outlets, by name")
+    articles: list[TellingOut] = Field(description="the fullest telling first")
+
+    @classmethod
+    def of(cls, story: Story) -> Self:
+        return cls(
+            title=story.tellings[0].article.title,
+            first_published=story.first_published,
+            last_published=story.last_published,
+            sources=list(story.sources),
+            articles=[TellingOut.of(telling) for telling in story.tellings],
+        )
+
+
+class StoriesOut(BaseModel):
+    total: int
+    stories: list[StoryOut]
 
 
 class Fate(BaseModel):

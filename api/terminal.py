@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rag.types import Article, Citation, Hit, Reply
+from rag.types import Article, Citation, Hit, Reply, Story
 
 _SHORT = 160
 
@@ -84,6 +84,34 @@ def print_hits(hits: Sequence[Hit], console: Console) -> None:
         place = f"[{passage.article.id} {passage.start}:{passage.end}]"
         console.print(Text(f"{rank:2}. {_heading(passage.article)}  {place}", style="bold"))
         console.print(Padding(Text(short), (0, 4)))
+
+
+def print_stories(stories: Sequence[Story], total: int, console: Console) -> None:
+    """Each story with its articles, and what each is to the fullest."""
+    if not stories:
+        console.print("No two articles tell the same story.")
+    for story in stories:
+        print_story(story, console)
+        console.print()
+    if len(stories) < total:
+        console.print(f"{len(stories)} of {total} stories; --limit shows more")
+
+
+def print_story(story: Story, console: Console) -> None:
+    """The story's title, dates, outlets and number of articles, and a line for each of them."""
+    days = [day for day in (story.first_published, story.last_published) if day]
+    number = len(story.tellings)
+    parts = [
+        " to ".join(dict.fromkeys(day.isoformat() for day in days)),
+        "1 article" if number == 1 else f"{number} articles",
+        ", ".join(story.sources),
+    ]
+    title = story.tellings[0].article.title or "(untitled)"
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(Text("; ".join(part for part in parts if part)), soft_wrap=True)
+    for telling in story.tellings:
+        line = f"  {telling.relation:<14}  {telling.article.id}  {_heading(telling.article)}"
+        console.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def print_articles(articles: Sequence[Article], total: int, console: Console) -> None:

@@ -18,7 +18,7 @@ from eval.outcome import holds, is_relevant
 from rag.answers import Candidate, rank_candidates
 from rag.confidence import Calibration, Features
 from rag.errors import InputError
-from rag.stories import story_numbers
+from rag.stories import group_stories
 from rag.types import Article, Hit, Passage, Span
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class Case:
     spans: tuple[Span, ...]
 
     @cached_property
-    def stories(self) -> Mapping[str, int]:
-        """Article id -> story, of what was read."""
-        return story_numbers(hit.passage.article for hit in self.hits)
+    def stories(self) -> Mapping[str, Sequence[Article]]:
+        """Article id -> its story, of what was read."""
+        return group_stories(hit.passage.article for hit in self.hits)
 
     def best(self, calibration: Calibration) -> Candidate | None:
         """The best candidate when they are ranked so."""

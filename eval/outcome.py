@@ -152,11 +152,12 @@ class Outcome:
         return not any(self._is_answered_in(article.text) for article in self.gold_articles)
 
     def _read_an_answer(self) -> bool:
-        passages = [] if self.reply is None else [hit.passage for hit in self.reply.hits]
+        hits = () if self.reply is None else self.reply.hits
+        found = [article for hit in hits for article in (hit.passage.article, *hit.folded)]
         docs = self.question.docs
-        if docs and not any(is_relevant(passage.article, docs) for passage in passages):
+        if docs and not any(is_relevant(article, docs) for article in found):
             return False
-        return any(self._is_answered_in(passage.text) for passage in passages)
+        return any(self._is_answered_in(hit.passage.text) for hit in hits)
 
     def _is_answered_in(self, text: str) -> bool:
         return any(holds(text, answer) for answer in self.question.answers)

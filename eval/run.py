@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
@@ -12,7 +12,7 @@ from eval.gold import Gold, Question
 from eval.outcome import Outcome, unique
 from eval.records import Mode, Run
 from rag.errors import DatelineError, InputError
-from rag.types import Article
+from rag.types import Article, Hit
 
 if TYPE_CHECKING:
     from rag.engine import Dateline
@@ -32,7 +32,8 @@ def evaluate(
     All shares and scores are 0..1, latencies milliseconds; None where the mode or the gold gives
     nothing to reckon from. `on_progress(done, total)` is called after every question.
 
-    end-to-end: `engine.ask`; the articles retrieved are those of the passages read.
+    end-to-end: `engine.ask`; the articles retrieved are those of the passages read, and those of
+        their stories whose passages were left out because they say the same.
     reader: `engine.read` over the gold articles, whole. An unanswerable question without docs
         has nothing to be read: it counts as abstained with confidence 0, which also flatters
         the AUROC.
@@ -64,8 +65,7 @@ def _ask(
             started = time.perf_counter()
             hits = engine.search(question.question, limit=SEARCH_LIMIT)
             elapsed = 1000 * (time.perf_counter() - started)
-            ranked = unique([hit.passage.article for hit in hits])
-            return Outcome(question, mode, ranked=tuple(ranked), latency_ms=elapsed)
+            return Outcome(question, mode, ranked=_ranked(hits), latency_ms=elapsed)
         if mode == "reader":
             if not question.docs and not question.answers:
                 return Outcome(question, mode)
@@ -76,10 +76,14 @@ def _ask(
             reply = engine.read(question.question, found)
             return Outcome(question, mode, reply, latency_ms=reply.timings.total)
         reply = engine.ask(question.question)
-        ranked = unique([hit.passage.article for hit in reply.hits])
-        return Outcome(question, mode, reply, tuple(ranked), reply.timings.total)
+        return Outcome(question, mode, reply, _ranked(reply.hits), reply.timings.total)
     except DatelineError as error:
         return Outcome(question, mode, error=str(error))
+
+
+def _ranked(hits: Sequence[Hit]) -> tuple[Article, ...]:
+    """The articles found: a passage left out because its story told it already is found too."""
+    return tuple(unique([a for hit in hits for a in (hit.passage.article, *hit.folded)]))
 
 
 def _gold_articles(

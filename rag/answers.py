@@ -6,10 +6,9 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rag.chunking import sentence_around
+from rag.citations import cite
 from rag.confidence import Calibration, Features, log_sigmoid
-from rag.stories import story_numbers
-from rag.types import Answer, Citation, Hit, Passage, Span
+from rag.types import Answer, Article, Hit, Passage, Span
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -85,38 +84,23 @@ def _combined(scores: Sequence[float], scale: float) -> float:
     return best + math.log(sum(math.exp(scale * (score - best)) for score in scores)) / scale
 
 
-def _cite(spans: Sequence[Span]) -> Citation:
-    """The citation of one story: its longest telling, the others folded in as reprints."""
-    tellings = {span.passage.article.id: span for span in reversed(spans)}
-    ordered = sorted(tellings.values(), key=lambda span: -len(span.passage.article.text))
-    cited, *reprints = ordered
-    text = cited.passage.article.text
-    return Citation(
-        cited.passage.article,
-        cited.start,
-        cited.end,
-        *sentence_around(text, cited.start, cited.end),
-        reprints=tuple(span.passage.article for span in reprints),
-    )
-
-
 def rank_candidates(
     spans: Sequence[Span],
     hits: Sequence[Hit],
-    stories: Mapping[str, int],
+    stories: Mapping[str, Sequence[Article]],
     calibration: Calibration,
 ) -> list[Candidate]:
     """The distinct answers, best first.
 
-    `hits` are what was read to find the spans, `stories` the story of each article id among
-    them. Within a story only the best span counts: a reprint says nothing new.
+    `hits` are what was read to find the spans, `stories` the articles of the story of each
+    article id among them. Within a story only the best span counts: a reprint says nothing new.
     """
     short = _shortfalls(hits, calibration.retrieval_weight)
     scored = []
     for group in merge_spans(weigh_spans(spans, hits, calibration)):
-        told: dict[int, list[Span]] = {}
+        told: dict[str, list[Span]] = {}
         for span in group:
-            told.setdefault(stories[span.passage.article.id], []).append(span)
+            told.setdefault(stories[span.passage.article.id][0].id, []).append(span)
         scores = [story[0].score for story in told.values()]
         scored.append((_combined(scores, calibration.scale), group, told))
     scored.sort(key=lambda item: -item[0])
@@ -139,13 +123,17 @@ def rank_candidates(
 
 
 def make_answers(
-    spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration, limit: int = 5
+    spans: Sequence[Span],
+    hits: Sequence[Hit],
+    stories: Mapping[str, Sequence[Article]],
+    calibration: Calibration,
+    limit: int = 5,
 ) -> tuple[Answer, ...]:
     """At most `limit` distinct answers, best first, none surer than the one before it.
 
-    `hits` are what was read to find the spans.
+    `hits` are what was read to find the spans; `stories` gives for each article id among them
+    the articles of its story, the fullest first.
     """
-    stories = story_numbers(hit.passage.article for hit in hits)
     answers: list[Answer] = []
     confidence = 1.0
     for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
@@ -154,7 +142,9 @@ def make_answers(
             Answer(
                 text=candidate.text,
                 confidence=confidence,
-                citations=tuple(_cite(spans) for spans in candidate.told),
+                citations=tuple(
+                    cite(spans, stories[spans[0].passage.article.id]) for spans in candidate.told
+                ),
                 independent_sources=len(candidate.told),
             )
         )

@@ -1,8 +1,9 @@
 """The tables of a collection, and how they are opened."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -11,7 +12,12 @@ from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "1"
+SCHEMA = "2"
+_MAX_VARIABLES = 500
+# A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
+_CACHE_KIB = 64 * 1024
+
+T = TypeVar("T")
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -55,6 +61,36 @@ vectors = sa.Table(
     sa.Column("passage_id", sa.ForeignKey("passages.id"), primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False),
 )
+# Which story each article tells: the smallest id among its articles names it.
+tellings = sa.Table(
+    "tellings",
+    metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("story", sa.Text, nullable=False, index=True),
+    sa.Column("fingerprints", sa.Integer, nullable=False),
+)
+# No foreign key: without an index of its own, every deleted article would search all of it.
+fingerprints = sa.Table(
+    "fingerprints",
+    metadata,
+    sa.Column("hash", sa.BigInteger, primary_key=True),
+    sa.Column("article_id", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+# The pairs of articles that were found to tell one story, each once, `first` < `second`.
+pairs = sa.Table(
+    "pairs",
+    metadata,
+    sa.Column("first", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("second", sa.ForeignKey("articles.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Slices small enough for one SQL statement's variables."""
+    for start in range(0, len(values), _MAX_VARIABLES):
+        yield values[start : start + _MAX_VARIABLES]
 
 
 def connect(path: Path) -> sa.Engine:
@@ -71,6 +107,7 @@ def connect(path: Path) -> sa.Engine:
             connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except sqlite3.DatabaseError as error:
             raise CorruptError(damaged(path, error)) from error
 

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -19,7 +19,8 @@ from rag.reader import Reader
 from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import EVERYTHING, Embedded, Filter, Store
-from rag.types import Article, Hit, Passage, Reply, Skipped, Timings
+from rag.stories import describe, group_stories
+from rag.types import Article, Hit, Passage, Reply, Skipped, Story, Timings
 
 MAX_QUESTION_CHARACTERS = 2000
 # A batch is committed at once: a few seconds of work, whether its articles are long or short.
@@ -215,6 +216,18 @@ class Dateline:
         """(articles, passages) in the collection."""
         return self._store.counts()
 
+    def stories(self, limit: int = 50, offset: int = 0) -> list[Story]:
+        """The stories that more than one article tells, the one last published in first."""
+        return [describe(articles) for articles in self._store.stories_page(limit, offset)]
+
+    def story(self, article_id: str) -> Story:
+        """The story that the article tells; NotFoundError if there is no such article."""
+        return describe(self._store.stories([self.article(article_id).id])[article_id])
+
+    def count_stories(self) -> int:
+        """How many stories more than one article tells."""
+        return self._store.count_stories()
+
     # --- questions
 
     def search(self, query: str, limit: int = 10, where: Filter = EVERYTHING) -> list[Hit]:
@@ -241,21 +254,30 @@ class Dateline:
         ends = [day for day in (as_of, until) if day is not None]
         where = Filter(since, min(ends, default=None), tuple(sources))
         hits = self.search(question, self._top_k if top_k is None else top_k, where)
-        return self._reply(reader, question.strip(), hits, began)
+        found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
+        stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
+        return self._reply(reader, question.strip(), hits, stories, began)
 
     def read(self, question: str, articles: Sequence[Article]) -> Reply:
         """Answers from the whole text of the given articles, without retrieval."""
         reader = self.reader
         began = time.perf_counter()
         hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
-        return self._reply(reader, _checked(question), hits, began)
+        return self._reply(reader, _checked(question), hits, group_stories(articles), began)
 
-    def _reply(self, reader: Reader, question: str, hits: list[Hit], began: float) -> Reply:
+    def _reply(
+        self,
+        reader: Reader,
+        question: str,
+        hits: list[Hit],
+        stories: Mapping[str, Sequence[Article]],
+        began: float,
+    ) -> Reply:
         retrieved = time.perf_counter()
         spans = reader.read(question, [hit.passage for hit in hits]) if hits else []
         read = time.perf_counter()
         calibration = reader.calibration
-        answers = make_answers(spans, hits, calibration)
+        answers = make_answers(spans, hits, stories, calibration)
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
             question=question,

@@ -1,14 +1,17 @@
 """Passages for a question: dense and lexical rankings, fused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from embeddings.encoder import Encoder
 from rag.index import EmbeddedIndex, Ranked
 from rag.store import Filter, Store
+from rag.stories import Shingles, fullest_first
 from rag.types import Hit, Passage
 
 _DEPTH = 50
+_SAME_PASSAGE = 0.8
+"""Share of a passage's shingles in another passage of its story from which it adds nothing."""
 
 Search = Callable[[int], Ranked]
 """The k best of one ranking, for any k."""
@@ -45,6 +48,55 @@ def fuse(rankings: Sequence[Ranking]) -> Ranked:
     return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
 
 
+def fold(hits: Sequence[Hit], stories: Mapping[str, str], k: int) -> list[Hit]:
+    """The first k hits that say different things: a story's passage comes once.
+
+    `stories` names the story of each article id. A passage that another article of its story
+    says too, within a passage that ranks better, is left out; one that says that passage and more
+    takes its place and score. Of two that say the same, the fuller article's stays.
+    """
+    kept: list[Hit] = []
+    by_story: dict[str, list[int]] = {}
+    for hit in hits:
+        article = hit.passage.article
+        # An article that was deleted meanwhile is in no story.
+        places = by_story.setdefault(stories.get(article.id, article.id), [])
+        for place in places:
+            both = _fold(kept[place], hit)
+            if both is not None:
+                kept[place] = both
+                break
+        else:
+            if len(kept) == k:
+                break
+            places.append(len(kept))
+            kept.append(hit)
+    return kept
+
+
+def _fold(better: Hit, worse: Hit) -> Hit | None:
+    """One hit of two of a story, with the better's score; None if they say different things.
+
+    Passages of one article are never folded: they were cut to differ.
+    """
+    one, other = better.passage, worse.passage
+    if one.article.id == other.article.id:
+        return None
+    first, second = Shingles.of(one.text), Shingles.of(other.text)
+    covers = second.contained_in(first) >= _SAME_PASSAGE
+    covered = first.contained_in(second) >= _SAME_PASSAGE
+    if covers and covered:
+        swap = fullest_first([one.article, other.article])[0] is other.article
+    elif covers or covered:
+        swap = covered
+    else:
+        return None
+    stays, goes = (other, one) if swap else (one, other)
+    told = {a.id: a for a in (*better.folded, *worse.folded, goes.article)}
+    told.pop(stays.article.id, None)
+    return Hit(stays, better.score, tuple(told.values()))
+
+
 class Retriever:
     """Finds passages in one collection. Holds no state of its own."""
 
@@ -54,7 +106,10 @@ class Retriever:
         self._encoder = encoder
 
     def retrieve(self, question: str, k: int, where: Filter) -> list[Hit]:
-        """At most k passages that exist now and pass the filter, best first."""
+        """At most k passages that exist now and pass the filter, best first.
+
+        What several articles of one story say is one hit.
+        """
         vector = self._encoder.encode_query(question)
         depth = max(_DEPTH, k)
         looked_up: dict[int, Passage | None] = {}
@@ -62,8 +117,10 @@ class Retriever:
             self._live(lambda n: self._index.dense(vector, n), depth, where, looked_up),
             self._live(lambda n: self._index.lexical(question, n), depth, where, looked_up),
         ]
-        hits = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings)[:k])
-        return [Hit(passage, score) for passage, score in hits if passage is not None]
+        fused = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings))
+        hits = [Hit(passage, score) for passage, score in fused if passage is not None]
+        stories = self._store.story_ids({hit.passage.article.id for hit in hits})
+        return fold(hits, stories, k)
 
     def _live(
         self, search: Search, depth: int, where: Filter, looked_up: dict[int, Passage | None]

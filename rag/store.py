@@ -4,12 +4,12 @@ Everything else in a data folder is derived from it and can be rebuilt without a
 write raises the sequence number by one in its own transaction; ids are never used again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 from uuid import uuid4
 
 import numpy as np
@@ -18,15 +18,14 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag import database as tables
+from rag import story_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
+from rag.stories import fullest_first
 from rag.types import Article, Passage
 
 DATABASE_FILE = "dateline.sqlite3"
 _CREATING = "create.lock"
 _OWN_FILES = {DATABASE_FILE, f"{DATABASE_FILE}-journal", f"{DATABASE_FILE}-wal", _CREATING, "index"}
-_MAX_VARIABLES = 500
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -188,20 +187,14 @@ class Store:
     def get_many(self, ids: Sequence[str]) -> list[Article]:
         """The articles with these ids that exist, in no order."""
         with self._engine.connect() as connection:
-            return [
-                tables.row_article(row)
-                for some in _portions(list(ids))
-                for row in connection.execute(
-                    sa.select(tables.articles).where(tables.articles.c.id.in_(some))
-                )
-            ]
+            return self._read(connection, ids, EVERYTHING)
 
     def find(self, names: Sequence[str]) -> list[Article]:
         """The articles whose id or whose file's stem is among `names`."""
         with self._engine.connect() as connection:
             rows = [
                 row
-                for some in _portions(list(names))
+                for some in tables.portions(list(names))
                 for row in connection.execute(
                     sa.select(tables.articles).where(
                         tables.articles.c.id.in_(some) | tables.articles.c.stem.in_(some)
@@ -255,6 +248,7 @@ class Store:
                         for i, v in zip(ids, item.vectors, strict=True)
                     ],
                 )
+            story_store.add(connection, [item.article for item in items])
 
     def delete(self, article_id: str) -> None:
         """Remove an article, its passages and vectors; NotFoundError if there is none."""
@@ -265,22 +259,44 @@ class Store:
             self._next_seq(connection)
             self._remove(connection, [article_id])
 
+    # --- stories
+
+    def story_ids(self, ids: Iterable[str]) -> dict[str, str]:
+        """Article id -> what names its story; only articles that exist."""
+        with self._engine.connect() as connection:
+            told = story_store.members(connection, ids)
+        return {article_id: min(story) for article_id, story in told.items()}
+
+    def stories(
+        self, ids: Iterable[str], where: Filter = EVERYTHING
+    ) -> dict[str, tuple[Article, ...]]:
+        """Article id -> the articles of its story that pass the filter, the fullest first."""
+        with self._engine.connect() as connection:
+            told = story_store.members(connection, ids)
+            articles = self._read(connection, {i for s in told.values() for i in s}, where)
+        return _with_articles(told, articles)
+
+    def stories_page(self, limit: int = 50, offset: int = 0) -> list[tuple[Article, ...]]:
+        """The stories of more than one article, newest first, each the fullest telling first."""
+        with self._engine.connect() as connection:
+            told = {story[0]: story for story in story_store.page(connection, limit, offset)}
+            articles = self._read(connection, {i for s in told.values() for i in s}, EVERYTHING)
+        return list(_with_articles(told, articles).values())
+
+    def count_stories(self) -> int:
+        """How many stories more than one article tells."""
+        with self._engine.connect() as connection:
+            return story_store.count(connection)
+
     # --- passages
 
     def live_passages(self, ids: Sequence[int], where: Filter) -> dict[int, Passage]:
         """Those of the passages that still exist and pass the filter, in one read transaction."""
-        condition: sa.ColumnElement[bool] = sa.true()
-        if where.since is not None:
-            condition &= tables.articles.c.published >= where.since
-        if where.until is not None:
-            condition &= tables.articles.c.published <= where.until
-        if where.sources:
-            keys = [source.casefold() for source in where.sources]
-            condition &= tables.articles.c.source_key.in_(keys)
+        condition = _condition(where)
         found: dict[int, Passage] = {}
         articles: dict[str, Article] = {}
         with self._engine.connect() as connection:
-            for some in _portions(list(ids)):
+            for some in tables.portions(list(ids)):
                 for row in connection.execute(
                     sa.select(
                         tables.passages.c.id.label("passage_id"),
@@ -361,6 +377,14 @@ class Store:
         with self._engine.connect() as connection:
             return self._meta(connection, key)
 
+    def _read(self, connection: sa.Connection, ids: Iterable[str], where: Filter) -> list[Article]:
+        query = sa.select(tables.articles).where(_condition(where))
+        return [
+            tables.row_article(row)
+            for some in tables.portions(list(ids))
+            for row in connection.execute(query.where(tables.articles.c.id.in_(some)))
+        ]
+
     def _next_seq(self, connection: sa.Connection) -> int:
         seq = int(self._meta(connection, "seq")) + 1
         connection.execute(
@@ -369,7 +393,8 @@ class Store:
         return seq
 
     def _remove(self, connection: sa.Connection, ids: list[str]) -> None:
-        for some in _portions(ids):
+        story_store.remove(connection, ids)
+        for some in tables.portions(ids):
             passages = sa.select(tables.passages.c.id).where(tables.passages.c.article_id.in_(some))
             connection.execute(
                 sa.delete(tables.vectors).where(tables.vectors.c.passage_id.in_(passages))
@@ -384,7 +409,25 @@ def _no_article(article_id: str) -> str:
     return f"no article '{article_id}': 'dateline articles list' shows the ids"
 
 
-def _portions(values: list[T]) -> Iterator[list[T]]:
-    """Slices small enough for one SQL statement's variables."""
-    for start in range(0, len(values), _MAX_VARIABLES):
-        yield values[start : start + _MAX_VARIABLES]
+def _condition(where: Filter) -> sa.ColumnElement[bool]:
+    """What the filter asks of an article."""
+    condition: sa.ColumnElement[bool] = sa.true()
+    if where.since is not None:
+        condition &= tables.articles.c.published >= where.since
+    if where.until is not None:
+        condition &= tables.articles.c.published <= where.until
+    if where.sources:
+        keys = [source.casefold() for source in where.sources]
+        condition &= tables.articles.c.source_key.in_(keys)
+    return condition
+
+
+def _with_articles(
+    told: Mapping[str, Sequence[str]], articles: Sequence[Article]
+) -> dict[str, tuple[Article, ...]]:
+    """The stories with what was found of their articles."""
+    found = {article.id: article for article in articles}
+    return {
+        one: fullest_first(found[other] for other in story if other in found)
+        for one, story in told.items()
+    }

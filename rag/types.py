@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Literal
 
 
 def text_hash(text: str) -> str:
@@ -62,10 +63,12 @@ class Passage:
 @dataclass(frozen=True)
 class Hit:
     """A retrieved passage. `score`, 0..1, is how near it comes to the best by meaning and by word;
-    it compares the hits of one query and no others."""
+    it compares the hits of one query and no others. `folded` are the other articles of its story
+    in which the same passage was found."""
 
     passage: Passage
     score: float
+    folded: tuple[Article, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,43 @@ class Citation:
     @property
     def context(self) -> str:
         return self.article.text[self.context_start : self.context_end]
+
+
+Relation = Literal["fullest", "reprint", "truncated copy", "update"]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One article of a story. `relation` says what it is to the story's fullest telling: nearly
+    the same ("reprint"), nearly all of it there and more ("truncated copy"), or the same in most
+    ("update"; which of the two is the newer, their dates say)."""
+
+    article: Article
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class Story:
+    """The articles that carry one text, the fullest first; never none."""
+
+    tellings: tuple[Telling, ...]
+
+    @property
+    def _days(self) -> list[date]:
+        return [t.article.published for t in self.tellings if t.article.published is not None]
+
+    @property
+    def first_published(self) -> date | None:
+        return min(self._days, default=None)
+
+    @property
+    def last_published(self) -> date | None:
+        return max(self._days, default=None)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The outlets that are known, each once, by name."""
+        return tuple(sorted({t.article.source for t in self.tellings if t.article.source}))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rag.answers import make_answers, merge_spans, normalize_answer, weigh_spans
 from rag.confidence import Calibration, Features
+from rag.stories import group_stories
 from rag.types import Answer, Article, Hit, Passage, Span
 
 PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
@@ -29,7 +30,8 @@ def span(given: Article, quote: str, score: float, nth: int = 0) -> Span:
 
 def answers(*spans: Span, calibration: Calibration = PLAIN, limit: int = 5) -> tuple[Answer, ...]:
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
-    return make_answers(spans, hits, calibration, limit)
+    stories = group_stories(hit.passage.article for hit in hits)
+    return make_answers(spans, hits, stories, calibration, limit)
 
 
 # Three stories, and a copy of the first that was cut short.
@@ -91,8 +93,10 @@ def test_a_span_loses_what_its_hit_falls_short_of_the_best() -> None:
 def test_retrieval_may_decide_between_answers() -> None:
     hits = [Hit(whole(TALKS), 0.03), Hit(whole(DOUBT), 0.01)]
     spans = [span(DOUBT, "Friday", 6), span(TALKS, "Tuesday", 5)]
+    stories = group_stories([TALKS, DOUBT])
     for weight, expected in [(0.0, "Friday"), (100.0, "Tuesday")]:
-        best, *_ = make_answers(spans, hits, Calibration(retrieval_weight=weight, scale=1.0))
+        calibration = Calibration(retrieval_weight=weight, scale=1.0)
+        best, *_ = make_answers(spans, hits, stories, calibration)
         assert best.text == expected
 
 
@@ -141,7 +145,7 @@ def test_spans_of_nothing_but_articles_and_punctuation_are_no_answers() -> None:
 
 def test_no_spans_no_answers() -> None:
     assert answers() == ()
-    assert make_answers([], [Hit(whole(TALKS), 1.0)], PLAIN) == ()
+    assert make_answers([], [Hit(whole(TALKS), 1.0)], group_stories([TALKS]), PLAIN) == ()
 
 
 def test_an_answer_cites_its_words_in_their_sentence() -> None:
@@ -199,6 +203,22 @@ def test_copies_do_not_outweigh_anything() -> None:
     assert best.text == "Friday"
     assert other.independent_sources == 1
     assert len(other.citations[0].reprints) == 8
+
+
+def test_a_story_is_one_source_though_only_its_shorter_tellings_were_read() -> None:
+    hits = [Hit(whole(CUT), 1.0), Hit(whole(RIVAL), 1.0)]
+    story = (TALKS, CUT)
+    (answer,) = make_answers(
+        [span(CUT, "Tuesday", 3.0), span(RIVAL, "tuesday", 2.0)],
+        hits,
+        {"cut": story, "rival": (RIVAL,)},
+        PLAIN,
+    )
+    assert answer.independent_sources == 2
+    assert [(c.article.id, [a.id for a in c.reprints]) for c in answer.citations] == [
+        ("talks", ["cut"]),
+        ("rival", []),
+    ]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (5, 3)])

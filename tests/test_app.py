@@ -300,6 +300,61 @@ def test_a_citation_fails_once_the_article_has_another_text(filled: TestClient) 
     assert filled.post("/v1/verify", json=citation).json()["valid"] is False
 
 
+# --- stories
+
+COPY = {**STORM, "id": "copy", "published": "2024-03-07", "source": "Post"}
+
+
+def test_a_story_is_listed_with_what_its_articles_are_to_each_other(filled: TestClient) -> None:
+    assert filled.get("/v1/stories").json() == {"total": 0, "stories": []}
+    add(filled, COPY)
+    listed = filled.get("/v1/stories").json()
+    (story,) = listed["stories"]
+    assert listed["total"] == 1
+    assert story == {
+        "title": "Storm reaches Portmore",
+        "first_published": "2024-03-06",
+        "last_published": "2024-03-07",
+        "sources": ["Harbour Wire", "Post"],
+        "articles": [
+            {
+                "article_id": "storm",
+                "title": "Storm reaches Portmore",
+                "published": "2024-03-06",
+                "source": "Harbour Wire",
+                "relation": "fullest",
+            },
+            {
+                "article_id": "copy",
+                "title": "Storm reaches Portmore",
+                "published": "2024-03-07",
+                "source": "Post",
+                "relation": "reprint",
+            },
+        ],
+    }
+    assert filled.get("/v1/stories/copy").json() == story
+    assert filled.get("/v1/stories", params={"offset": 1}).json() == {"total": 1, "stories": []}
+    assert_problem(filled.get("/v1/stories", params={"limit": 0}), 422)
+
+
+def test_an_article_that_nobody_repeats_is_a_story_of_its_own(untouched: TestClient) -> None:
+    story = untouched.get("/v1/stories/vote").json()
+    assert [a["article_id"] for a in story["articles"]] == ["vote"]
+    assert_problem(untouched.get("/v1/stories/nobody"), 404)
+
+
+def test_a_story_is_read_once_and_counts_once(filled: TestClient) -> None:
+    add(filled, COPY)
+    found = filled.post("/v1/search", json={"query": "storm"}).json()["hits"]
+    assert [hit["article_id"] for hit in found] == ["storm", "vote"]
+    best = ask(filled)["answers"][0]
+    assert best["independent_sources"] == 1
+    (citation,) = best["citations"]
+    assert citation["article_id"] == "storm"
+    assert [r["article_id"] for r in citation["reprints"]] == ["copy"]
+
+
 # --- the service itself
 
 
@@ -491,6 +546,8 @@ def test_the_document_names_every_route(client: TestClient) -> None:
         ("get", "/v1/articles"),
         ("get", "/v1/articles/{article_id}"),
         ("delete", "/v1/articles/{article_id}"),
+        ("get", "/v1/stories"),
+        ("get", "/v1/stories/{article_id}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
     }

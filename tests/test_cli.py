@@ -144,6 +144,8 @@ def collection(ingested: Path, tmp_path: Path) -> Path:
         ["articles"],
         ["articles", "list", "--offset", "-1"],
         ["articles", "show"],
+        ["stories", "--limit", "0"],
+        ["stories", "ferry", "envoys"],
         ["verify"],
         ["eval", "gold.jsonl", "--mode", "guess"],
         ["serve", "--port", "0"],
@@ -169,6 +171,7 @@ def test_wrong_usage_is_exit_code_2_and_told_with_the_way_to_help(
         ("articles list", "--data-dir --json"),
         ("articles show", "--data-dir --json"),
         ("articles delete", "--data-dir --json"),
+        ("stories", "--data-dir --json --limit"),
         ("verify", "--data-dir"),
         ("eval", "--data-dir --articles --mode --json --report --compare"),
         ("serve", "--data-dir --host --port --workers"),
@@ -193,6 +196,8 @@ def test_every_command_has_the_contract_s_options_in_its_help(
         ["articles", "list"],
         ["articles", "show", "ferry"],
         ["articles", "delete", "ferry"],
+        ["stories"],
+        ["stories", "ferry"],
     ],
     ids=" ".join,
 )
@@ -587,6 +592,30 @@ def test_data_dir_may_be_an_option_and_beats_the_environment(
     assert run("ingest", tmp_path / "vote.txt", "--data-dir", elsewhere).code == 0
     assert run("articles", "list", "--data-dir", elsewhere, "--json").document["total"] == 1
     assert run("articles", "list", "--json").document["total"] == 2
+
+
+@pytest.mark.real
+def test_stories_are_listed_and_shown_for_an_article(
+    run: Run, collection: Path, tmp_path: Path
+) -> None:
+    assert run("stories").out == "No two articles tell the same story.\n"
+    copy = {**FERRY, "id": "copy", "source": "The Copy"}
+    assert run("ingest", "-", stdin=json.dumps(copy)).code == 0
+    ran = run("stories")
+    assert (ran.code, ran.err) == (0, "")
+    title, about, fullest, other, *_ = ran.out.splitlines()
+    assert title == FERRY["title"]
+    assert "2 articles" in about
+    assert "The Copy" in about
+    assert fullest.split()[0] == "fullest"
+    assert other.split()[0] == "reprint"
+    document = run("stories", "--json", "--limit", "1").document
+    assert document["total"] == 1
+    (story,) = document["stories"]
+    assert {a["article_id"] for a in story["articles"]} == {"ferry", "copy"}
+    assert run("stories", "copy", "--json").document == story
+    assert "1 article" in run("stories", "envoys/named").out
+    assert "'nope'" in run("stories", "nope").error
 
 
 # --- verifying

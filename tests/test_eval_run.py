@@ -1,6 +1,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -96,6 +97,15 @@ SAYS = {
     "broken": ModelError("no model"),
     "broken too": ModelError("no model"),
 }
+
+
+def test_an_article_folded_into_its_story_was_found() -> None:
+    read = reply(answer("Bob", 0.9), read=[COPY])
+    read = replace(read, hits=(replace(read.hits[0], folded=(CUP,)),))
+    (prediction,) = run({"q": read}, question("q", "Ann"))["predictions"]
+    assert prediction["retrieved"] == ["c", "a"]
+    assert prediction["gold_rank"] == 2
+    assert prediction["blame"] == "reading"
 
 
 def test_end_to_end_by_hand() -> None:

@@ -7,9 +7,9 @@ import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
 from rag.index import _FEW_CHANGES, EmbeddedIndex
-from rag.retriever import Ranking, Retriever, fuse
+from rag.retriever import Ranking, Retriever, fold, fuse
 from rag.store import EVERYTHING, Embedded, Filter, Store
-from rag.types import Article, Passage
+from rag.types import Article, Hit, Passage
 
 
 @pytest.fixture
@@ -53,7 +53,96 @@ def test_fusion(rankings: list[Ranking], expected: list[tuple[int, float]]) -> N
     assert [s for _, s in fused] == pytest.approx([s for _, s in expected])
 
 
+# --- folding
+
+WHOLE = "The ferry sank at noon off Ellan. All on board were saved. The owner said nothing."
+FIRST = slice(0, 34)
+REST = slice(34, len(WHOLE))
+
+
+def hit(given: Article, where: slice, score: float) -> Hit:
+    start, end, _ = where.indices(len(given.text))
+    return Hit(Passage(given, start, end), score)
+
+
+def folded(*hits: Hit, k: int = 10, apart: tuple[str, ...] = ()) -> list[tuple[str, str, float]]:
+    """(article, articles folded in, score) of what is left; all tell one story but those apart."""
+    stories = {h.passage.article.id: "s" for h in hits if h.passage.article.id not in apart}
+    return [
+        (h.passage.article.id, " ".join(a.id for a in h.folded), h.score)
+        for h in fold(hits, stories, k)
+    ]
+
+
+WIRE = article(WHOLE, "wire", published=date(2024, 1, 1))
+COPY = article(WHOLE, "copy", published=date(2024, 1, 2))
+CUT = article(WHOLE[FIRST], "cut")
+ALL = slice(None)
+
+
+def test_what_several_articles_of_a_story_say_is_one_hit_of_the_fullest() -> None:
+    assert folded(hit(CUT, ALL, 0.9), hit(COPY, FIRST, 0.8), hit(WIRE, FIRST, 0.7)) == [
+        ("wire", "cut copy", 0.9)
+    ]
+    assert folded(hit(WIRE, FIRST, 0.9), hit(CUT, ALL, 0.8)) == [("wire", "cut", 0.9)]
+
+
+def test_a_passage_within_a_better_one_is_left_out() -> None:
+    assert folded(hit(COPY, ALL, 0.9), hit(WIRE, FIRST, 0.8)) == [("copy", "wire", 0.9)]
+
+
+def test_a_passage_that_says_the_same_and_more_takes_the_place() -> None:
+    assert folded(hit(WIRE, FIRST, 0.9), hit(COPY, ALL, 0.8)) == [("copy", "wire", 0.9)]
+
+
+def test_different_passages_of_a_story_stay() -> None:
+    hits = [hit(WIRE, FIRST, 0.9), hit(COPY, REST, 0.8), hit(WIRE, REST, 0.7)]
+    assert folded(*hits) == [("wire", "", 0.9), ("wire", "copy", 0.8)]
+
+
+def test_passages_of_one_article_are_not_folded() -> None:
+    hits = [hit(WIRE, ALL, 0.9), hit(WIRE, FIRST, 0.8)]
+    assert [h.passage for h in fold(hits, {"wire": "s"}, 10)] == [h.passage for h in hits]
+
+
+def test_articles_of_different_stories_may_say_the_same() -> None:
+    hits = [hit(WIRE, FIRST, 0.9), hit(COPY, FIRST, 0.8)]
+    # What was deleted since it was found has no story either.
+    assert folded(*hits, apart=("copy",)) == [("wire", "", 0.9), ("copy", "", 0.8)]
+    assert folded(*hits, apart=("copy", "wire")) == [("wire", "", 0.9), ("copy", "", 0.8)]
+
+
+def test_the_first_k_that_are_left_are_taken() -> None:
+    other = article("Nobody won the match.", "other")
+    hits = [
+        hit(WIRE, FIRST, 0.9),
+        hit(COPY, FIRST, 0.8),
+        hit(other, ALL, 0.7),
+        hit(WIRE, REST, 0.6),
+    ]
+    assert folded(*hits, k=2, apart=("other",)) == [("wire", "copy", 0.9), ("other", "", 0.7)]
+    assert folded(*hits, k=0) == []
+    assert folded() == []
+
+
 # --- retrieval
+
+
+def test_a_reprinted_passage_leaves_room_for_another(
+    store: Store, index: EmbeddedIndex, retriever: Retriever
+) -> None:
+    storm = "The storm storm came to Ellan in the night and took the roof of the old mill."
+    store.put(
+        [
+            *(whole(article(storm, f"copy{n}")) for n in range(9)),
+            whole(article("A storm is due on Friday.", "other")),
+        ]
+    )
+    index.refresh()
+    first, second = retriever.retrieve("storm Ellan", 2, EVERYTHING)
+    assert first.passage.article.id == "copy0"
+    assert [a.id for a in first.folded] == [f"copy{n}" for n in range(1, 9)]
+    assert (second.passage.article.id, second.folded) == ("other", ())
 
 
 def test_hits_are_fused_from_both_rankings(
