@@ -87,7 +87,9 @@ class EmbeddedIndex:
 
     def lexical(self, query: str, k: int) -> Ranked:
         """The k passages that match the query's words best, deleted ones among them."""
-        return _best([part.lexical.search(query, k) for part in self._snapshot.parts], k)
+        parts = [part.lexical for part in self._snapshot.parts]
+        known = {term for lexical in parts for term in lexical.known(query)}
+        return _best([lexical.search(query, k, known) for lexical in parts], k)
 
     def refresh(self) -> None:
         """Make everything committed to the store so far searchable.

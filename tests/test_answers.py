@@ -8,8 +8,9 @@ from conftest import article
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answers import make_answers, merge_spans, normalize_answer, weigh_spans
+from rag.answers import make_answers, merge_spans, weigh_spans
 from rag.confidence import Calibration, Features
+from rag.equality import normalize_answer
 from rag.types import Answer, Article, Hit, Passage, Span
 
 PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
