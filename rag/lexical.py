@@ -1,7 +1,7 @@
 """BM25 over passages and over whole articles, on tantivy."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import tantivy
 
 from rag.names import APOSTROPHES, HYPHENS
-from rag.wordings import Form, analyzer, query, telling_words, wordings
+from rag.wordings import Form, analyzer, query, telling_words, terms_of, wordings
 
 LEXICAL = "passages-and-articles-2"
 """Name of what is indexed and how; part of an index's manifest. Change it when that changes."""
@@ -87,26 +87,25 @@ class LexicalIndex:
         self._passages.reload()
         self._articles.reload()
 
-    def known(self, question: str) -> set[str]:
-        """The question's terms that stand in some passage."""
+    def holds(self, word: str) -> bool:
+        """Whether some passage has the word, in any of its endings."""
         searcher = self._articles.searcher()
-        terms = (word.term for run in telling_words(question) for word in run)
-        return {term for term in terms if searcher.doc_freq("text", term)}
+        return all(searcher.doc_freq("text", term) for term in terms_of(word))
 
     def search(
-        self, question: str, k: int, known: Set[str] | None = None
+        self, question: str, k: int, holds: Callable[[str], bool] | None = None
     ) -> list[tuple[int, float]]:
         """(id, score) of the k best passages that share a word with the question, best first.
 
         The score is the passage's BM25 plus its whole article's: a news story names its subject
         once and then says "the company", so that the right passage may hold few of the words.
-        A term that is not `known`, by default to this index, is taken for a typing error.
+        A word of which `holds`, by default this index's, says no may be a typing error.
         """
-        known = self.known(question) if known is None else known
+        holds = self.holds if holds is None else holds
         concepts = [
             forms
             for run in telling_words(question)
-            for forms in wordings(run, self._articles, known)
+            for forms in wordings(run, self._articles, holds)
         ]
         if k == 0:
             return []

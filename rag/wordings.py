@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tantivy
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from rag.respelling import FEWEST_LETTERS, edits, mistyped
 from rag.transliteration import OTHER_NAMES, same_sound
 
 # Nearly every passage holds them: they tell none apart, and are most of the work of a search.
@@ -24,7 +25,6 @@ _FUNCTION_WORDS = frozenset(
 )
 _WORD = re.compile(r"\w+")
 _LONGEST_COMPOUND = 3  # words
-_FEWEST_LETTERS = 4  # of a word that may be mistyped, and of a compound
 _NEAREST = 5
 _SHORTEST_PART = 3
 _FAR_SOUND = 3  # edits between two transliterations
@@ -32,11 +32,6 @@ _SAME_START = {"g": "kq", "k": "gqc", "q": "gk", "c": "k", "y": "ije", "j": "y",
 
 Form = tuple[str, ...]
 """One way to write something: index terms that stand in this order."""
-
-
-def edits(letters: int) -> int:
-    """How many typing errors a word of so many letters may have."""
-    return 0 if letters < _FEWEST_LETTERS else 1 if letters < 8 else 2
 
 
 def analyzer() -> tantivy.TextAnalyzer:
@@ -54,12 +49,12 @@ def analyzer() -> tantivy.TextAnalyzer:
 _ANALYZER = analyzer()
 
 
-def _terms(text: str) -> Form:
+def terms_of(text: str) -> Form:
     return tuple(_ANALYZER.analyze(text))
 
 
 _OTHER_FORMS: dict[Form, list[Form]] = {
-    _terms(name): [_terms(other) for other in names if other != name]
+    terms_of(name): [terms_of(other) for other in names if other != name]
     for names in OTHER_NAMES
     for name in names
 }
@@ -75,7 +70,7 @@ class Word:
 
 def telling_words(question: str) -> list[list[Word]]:
     """The words between function words, run by run; every word if there are no others."""
-    words = [Word(w, t) for w in _WORD.findall(question.lower()) for t in _terms(w)]
+    words = [Word(w, t) for w in _WORD.findall(question.lower()) for t in terms_of(w)]
     runs: list[list[Word]] = [[]]
     for word in words:
         if word.text in _FUNCTION_WORDS:
@@ -87,7 +82,9 @@ def telling_words(question: str) -> list[list[Word]]:
     return telling or [[word] for word in words]
 
 
-def wordings(run: Sequence[Word], index: tantivy.Index, known: Set[str]) -> list[list[Form]]:
+def wordings(
+    run: Sequence[Word], index: tantivy.Index, holds: Callable[[str], bool]
+) -> list[list[Form]]:
     """The ways to write what a run of words says, one list for a word or a few; its own first.
 
     Other names of a place, and compounds written as one word ("Amir Abdollahian" and
@@ -102,7 +99,7 @@ def wordings(run: Sequence[Word], index: tantivy.Index, known: Set[str]) -> list
             words = run[position : position + size]
             own = tuple(word.term for word in words)
             others = [*_OTHER_FORMS.get(own, []), *_joined(words, searcher)]
-            if size == 1 and own[0] not in known:
+            if size == 1 and not holds(words[0].text):
                 others += _meant(words[0], index)
             if others or size == 1:
                 found.append([own, *others])
@@ -113,9 +110,9 @@ def wordings(run: Sequence[Word], index: tantivy.Index, known: Set[str]) -> list
 
 def _joined(words: Sequence[Word], searcher: tantivy.Searcher) -> list[Form]:
     text = "".join(word.text for word in words)
-    if len(words) == 1 or len(text) < _FEWEST_LETTERS or not text.isalpha():
+    if len(words) == 1 or len(text) < FEWEST_LETTERS or not text.isalpha():
         return []
-    term = _terms(text)
+    term = terms_of(text)
     return [term] if term and searcher.doc_freq("text", term[0]) else []
 
 
@@ -131,7 +128,7 @@ def _parts(text: str, index: tantivy.Index) -> list[Form]:
     searcher, schema = index.searcher(), index.schema
     found = []
     for middle in range(_SHORTEST_PART, len(text) - _SHORTEST_PART + 1):
-        form = (*_terms(text[:middle]), *_terms(text[middle:]))
+        form = (*terms_of(text[:middle]), *terms_of(text[middle:]))
         if all(searcher.doc_freq("text", term) for term in form):
             phrase = tantivy.Query.phrase_query(schema, "text", list(form))
             if searcher.search(phrase, limit=1, count=False).hits:
@@ -142,10 +139,10 @@ def _parts(text: str, index: tantivy.Index) -> list[Form]:
 def _nearest(term: str, searcher: tantivy.Searcher) -> list[str]:
     """The terms that are the fewest edits away, and those that sound alike; commonest first."""
     # The first letter is seldom wrong, unless the first two are swapped.
-    starts = {term[0], term[1] + term[0], *_SAME_START.get(term[0], "")}
+    starts = {term[0], term[1::-1], *_SAME_START.get(term[0], "")}
     # (term, in how many documents)
     terms = dict(pair for start in starts for pair in searcher.terms_with_prefix("text", start))
-    most = max(edits(len(term)), _FAR_SOUND)
+    most = max(edits(len(term)), min(len(term) // 2, _FAR_SOUND))
     close = [
         (other, distance)
         for other, distance, _ in process.extract(
@@ -153,14 +150,9 @@ def _nearest(term: str, searcher: tantivy.Searcher) -> list[str]:
         )
     ]
     alike = [other for other, _ in close if same_sound(term, other)]
-    mistyped = [
-        (other, distance)
-        for other, distance in close
-        if distance <= edits(min(len(term), len(other)))
-        and (other[0] == term[0] or other[:2] == term[1::-1])
-    ]
-    fewest = min((distance for _, distance in mistyped), default=0)
-    nearest = {*alike, *(other for other, distance in mistyped if distance == fewest)}
+    errors = [(other, n) for other, n in close if mistyped(term, other, n)]
+    fewest = min((distance for _, distance in errors), default=0)
+    nearest = {*alike, *(other for other, distance in errors if distance == fewest)}
     return sorted(nearest, key=lambda other: (-terms[other], other))[:_NEAREST]
 
 
