@@ -16,7 +16,7 @@ from ir_measures import RR, Success
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from rag.answers import normalize_answer
+from rag.equality import normalize_answer
 
 RANK_MEASURES = {
     "recall@1": Success @ 1,

@@ -11,7 +11,7 @@ from pathlib import Path
 from eval.gold import Question, parse_when
 from eval.metrics import RETRIEVAL_DEPTH, exact_match, f1
 from eval.records import Mode, Prediction
-from rag.answers import normalize_answer
+from rag.equality import normalize_answer
 from rag.types import Answer, Article, Reply
 
 BLAMES = ("retrieval", "reading", "abstention", "gold", "error")

@@ -1,26 +1,15 @@
 """From spans to answers: merged, cited, with a confidence."""
 
 import math
-import re
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.citations import cite
 from rag.confidence import Calibration, Features, log_sigmoid
+from rag.equality import normalize_answer, same_answer
 from rag.types import Answer, Article, Hit, Passage, Span
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _FARTHEST = 10.0  # logits: a margin beyond it says no more
-
-
-def normalize_answer(text: str) -> str:
-    """Lower case, without ASCII punctuation, articles and extra space.
-
-    The normalisation of SQuAD's official evaluation (Rajpurkar et al., 2016).
-    """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def weigh_spans(spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration) -> list[Span]:
@@ -51,21 +40,20 @@ def merge_spans(spans: Sequence[Span]) -> list[list[Span]]:
     """Distinct answers, best first; each a list of its non-overlapping spans, best first.
 
     A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
-    shorter cut of the same words is no second answer) or reads the same after normalisation.
+    shorter cut of the same words is no second answer) or says the same as its best span.
     """
     groups: list[list[Span]] = []
-    texts: list[str] = []
     for span in sorted(spans, key=lambda s: (-s.score, s.passage.article.id, s.start)):
         if any(_overlap(span, other) for group in groups for other in group):
             continue
-        text = normalize_answer(span.text)
-        if not text:
+        if not normalize_answer(span.text):
             continue
-        if text in texts:
-            groups[texts.index(text)].append(span)
+        for group in groups:
+            if same_answer(group[0].text, span.text):
+                group.append(span)
+                break
         else:
             groups.append([span])
-            texts.append(text)
     return groups
 
 

@@ -16,6 +16,7 @@ from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.reader import Reader
+from rag.respelling import respell
 from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import EVERYTHING, Embedded, Filter, Store
@@ -274,7 +275,9 @@ class Dateline:
         began: float,
     ) -> Reply:
         retrieved = time.perf_counter()
-        spans = reader.read(question, [hit.passage for hit in hits]) if hits else []
+        passages = [hit.passage for hit in hits]
+        meant = respell(question, (passage.text for passage in passages), self._is_word)
+        spans = reader.read(meant, passages) if hits else []
         read = time.perf_counter()
         calibration = reader.calibration
         answers = make_answers(spans, hits, stories, calibration)
@@ -292,6 +295,10 @@ class Dateline:
             encoder=self.encoder_name,
             reader=reader.name,
         )
+
+    def _is_word(self, word: str) -> bool:
+        """Whether the encoder knows the word as a whole, or the collection has it."""
+        return self._encoder.count_tokens([word]) == [1] or self._index.holds(word)
 
     def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:
         """Whether the stored article still has the cited hash, and the quote at its offsets."""

@@ -87,7 +87,16 @@ class EmbeddedIndex:
 
     def lexical(self, query: str, k: int) -> Ranked:
         """The k passages that match the query's words best, deleted ones among them."""
-        return _best([part.lexical.search(query, k) for part in self._snapshot.parts], k)
+        parts = [part.lexical for part in self._snapshot.parts]
+
+        def holds(word: str) -> bool:
+            return any(lexical.holds(word) for lexical in parts)
+
+        return _best([lexical.search(query, k, holds) for lexical in parts], k)
+
+    def holds(self, word: str) -> bool:
+        """Whether some passage has the word, in any of its endings."""
+        return any(part.lexical.holds(word) for part in self._snapshot.parts)
 
     def refresh(self) -> None:
         """Make everything committed to the store so far searchable.

@@ -1,28 +1,22 @@
 """BM25 over passages and over whole articles, on tantivy."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
 import tantivy
 
-LEXICAL = "passages-and-articles-1"
+from rag.names import APOSTROPHES, HYPHENS
+from rag.wordings import Form, analyzer, query, telling_words, terms_of, wordings
+
+LEXICAL = "passages-and-articles-2"
 """Name of what is indexed and how; part of an index's manifest. Change it when that changes."""
 
-# Nearly every passage holds them: they tell none apart, and are most of the work of a search.
-# "May" is missing, for it is a month.
-_FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a about after an and are as at be been before being by can could did do does during for "
-        "from had has have her his how in into is it its of on or s should than that the their "
-        "then there these this those to was were what when where which who whom whose why will "
-        "with would",
-    )
-)
-_WORD = re.compile(r"\w+")
+_COMPOUND = re.compile(rf"[^\W\d_]+(?:[{HYPHENS}{APOSTROPHES}][^\W\d_]+)+")
+_HYPHEN = re.compile(f"[{HYPHENS}{APOSTROPHES}]")
+_CLITIC = re.compile(rf"[{APOSTROPHES}](?:s|t|d|m|ll|re|ve)$", re.IGNORECASE)
 _CANDIDATES = 200
 """At least so many passages, and articles, are scored in a search."""
 
@@ -38,18 +32,6 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-def _analyzer() -> tantivy.TextAnalyzer:
-    """Words, lower case, without diacritics, stemmed."""
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(60))
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
-    )
-
-
 class LexicalIndex:
     """Passages by their words, each with its article's title. In memory, or in a folder.
 
@@ -61,7 +43,7 @@ class LexicalIndex:
         self._passages = passages
         self._articles = articles
         for index in (passages, articles):
-            index.register_tokenizer("news", _analyzer())
+            index.register_tokenizer("news", analyzer())
 
     @classmethod
     def in_memory(cls) -> "LexicalIndex":
@@ -105,26 +87,35 @@ class LexicalIndex:
         self._passages.reload()
         self._articles.reload()
 
-    def search(self, query: str, k: int) -> list[tuple[int, float]]:
-        """(id, score) of the k best passages that share a word with the query, best first.
+    def holds(self, word: str) -> bool:
+        """Whether some passage has the word, in any of its endings."""
+        searcher = self._articles.searcher()
+        return all(searcher.doc_freq("text", term) for term in terms_of(word))
+
+    def search(
+        self, question: str, k: int, holds: Callable[[str], bool] | None = None
+    ) -> list[tuple[int, float]]:
+        """(id, score) of the k best passages that share a word with the question, best first.
 
         The score is the passage's BM25 plus its whole article's: a news story names its subject
         once and then says "the company", so that the right passage may hold few of the words.
+        A word of which `holds`, by default this index's, says no may be a typing error.
         """
-        # Only the words: in tantivy's syntax "-Gaza" would exclude it and "NOT" would negate.
-        words = _WORD.findall(query.lower())
-        # "Who is who?" has no others.
-        telling = [word for word in words if word not in _FUNCTION_WORDS] or words
-        if not telling or k == 0:
+        holds = self.holds if holds is None else holds
+        concepts = [
+            forms
+            for run in telling_words(question)
+            for forms in wordings(run, self._articles, holds)
+        ]
+        if k == 0:
             return []
-        terms = " ".join(telling)
         depth = max(k, _CANDIDATES)
-        articles = {first: score for _, first, score in _bm25(self._articles, terms, depth)}
+        articles = {first: score for _, first, score in _bm25(self._articles, concepts, depth)}
         # One beyond the best articles scores no more than the last of them.
         last = min(articles.values(), default=0.0)
         ranked = [
             (passage_id, score + articles.get(first, last))
-            for passage_id, first, score in _bm25(self._passages, terms, depth)
+            for passage_id, first, score in _bm25(self._passages, concepts, depth)
         ]
         return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))[:k]
 
@@ -134,14 +125,22 @@ def _document(id: int, article: int, title: str, text: str) -> tantivy.Document:
     document.add_integer("id", id)
     document.add_integer("article", article)
     # One field for both: a word that stands in title and text is not counted as two words.
-    document.add_text("text", f"{title}\n{text}")
+    text = f"{title}\n{text}"
+    document.add_text("text", " ".join([text, *_compounds(text)]))
     return document
 
 
-def _bm25(index: tantivy.Index, terms: str, k: int) -> _Scored:
-    parsed, _errors = index.parse_query_lenient(terms, ["text"])
+def _compounds(text: str) -> Iterator[str]:
+    """Each "Amir-Abdollahian" of the text as "AmirAbdollahian"."""
+    for compound in _COMPOUND.findall(text):
+        parts = _HYPHEN.split(_CLITIC.sub("", compound))
+        if len(parts) > 1:
+            yield "".join(parts)
+
+
+def _bm25(index: tantivy.Index, concepts: Sequence[Sequence[Form]], k: int) -> _Scored:
     searcher = index.searcher()
-    hits = searcher.search(parsed, limit=k, count=False).hits
+    hits = searcher.search(query(concepts, index), limit=k, count=False).hits
     addresses = [address for _, address in hits]
     ids = searcher.fast_field_values("id", addresses)
     articles = searcher.fast_field_values("article", addresses)

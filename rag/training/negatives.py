@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from rag.answers import normalize_answer
+from rag.equality import normalize_answer
 from rag.training.examples import Example
 from rag.types import Hit
 
