@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from rag.chunking import sentence_around
 from rag.confidence import Calibration, Features, log_sigmoid
 from rag.stories import story_numbers
-from rag.types import Answer, Citation, Hit, Passage, Span
+from rag.temporal import when_of
+from rag.types import Answer, Citation, Hit, Interval, Passage, Span
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -150,12 +151,20 @@ def make_answers(
     confidence = 1.0
     for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
         confidence = min(confidence, calibration.confidence(candidate.features))
+        citations = tuple(_cite(spans) for spans in candidate.told)
         answers.append(
             Answer(
                 text=candidate.text,
                 confidence=confidence,
-                citations=tuple(_cite(spans) for spans in candidate.told),
+                citations=citations,
                 independent_sources=len(candidate.told),
+                when=_when(citations),
             )
         )
     return tuple(answers)
+
+
+def _when(citations: Sequence[Citation]) -> Interval | None:
+    """The days that the words mean where they are cited first, of the citations that tell."""
+    told = (when_of(c.article.text, c.start, c.end, c.article.published) for c in citations)
+    return next((days for days in told if days is not None), None)

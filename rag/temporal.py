@@ -14,6 +14,7 @@ _AROUND = 1000  # characters each side in which the sentence is looked for
 _BEFORE = 60  # characters before the words in which an expression may begin
 # Every replacement is one character long: offsets stay.
 _PLAIN = str.maketrans("’‘\u00a0\u202f\u2009\n\t\r‑", "''      -")
+_PLAIN_LINES = {key: value for key, value in _PLAIN.items() if chr(key) != "\n"}
 _HINT = re.compile(
     r"\d|day|week|month|year|quarter|decade|centur|night|morning|evening|afternoon|morrow|fortnight"
     r"|ago\b|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring"
@@ -41,7 +42,7 @@ _COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?: {UNIT})?$", re.I)
 _TAKEN_IN = re.compile(
     r"\b(?:last|next|this|that|past|coming|previous|following|preceding|same|every|each|most|any|a"
     r"|an|one|some|alternate|many|first|second|third|fourth|final|subsequent|earlier|later"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day,?(?: the)?) $",
+    r"|the day (?:before|after)|(?:mon|tues|wednes|thurs|fri|satur|sun)day,?(?: the)?) $",
     re.I,
 )
 _RECURRENT = re.compile(r"\b(?:every|each|most|any|an?|one|some|alternate|many|other) $", re.I)
@@ -74,7 +75,18 @@ def when_of(text: str, start: int, end: int, published: date | None) -> Interval
     return None if found is None else found.days
 
 
-_PLAIN_LINES = {key: value for key, value in _PLAIN.items() if chr(key) != "\n"}
+def when_begins(question: str, start: int, today: date) -> Timex | None:
+    """The expression of time that begins at question[start], past words such as "the end of",
+    as seen from today; what could be past or to come is past."""
+    sentence = question.translate(_PLAIN)
+    at = start
+    ctx = Context(sentence, today, len(sentence), sense=-1)
+    while (found := parse(ctx, at)) is None:
+        lead = _LEAD.match(sentence, at)
+        if lead is None:
+            return None
+        at = lead.end()
+    return found
 
 
 def _find(sentence: str, start: int, end: int, published: date | None) -> Timex | None:

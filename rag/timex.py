@@ -242,7 +242,7 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
             return replace(beside, start=at, end=end)
         # What was "after the vote" is counted from a day that the rest of the clause names.
         ahead = named and re.match(r" (?:the|a|an|his|her|its|their|it|he|she|they|[A-Z])", ctx.sentence[m.end() :])
-        inner = ctx.anchor(at, m.end(), ahead is not None)
+        inner = ctx.anchor(at, m.end(), bool(ahead))
     if inner is None or inner.days is None:
         return Timex(at, end, None, "day")
     if said in ("hour", "minute"):
