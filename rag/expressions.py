@@ -45,7 +45,8 @@ class Context:
     `today` is the day the article speaks of as today. `sense` overrules what the sentence tells.
     `anchor(start, end, ahead)` finds the time that "two days later" counts from; with `ahead`
     only after the expression. Only text before `limit` may make an expression a range. `weekday`
-    is one that a date without year has to fall on.
+    is one that a date without year has to fall on. `counted` says that what counts from another
+    time stays open, `depth` how many expressions this one stands in.
     """
 
     sentence: str
@@ -54,6 +55,8 @@ class Context:
     sense: Sense | None = None
     anchor: Callable[[int, int, bool], Timex | None] = field(default=lambda *_: None)
     weekday: int | None = None
+    counted: bool = False
+    depth: int = 0
 
     def which(self, m: Match, month: bool = False) -> Which:
         """How the sentence sees the expression."""
@@ -538,7 +541,7 @@ _APPROX = r"(?:(?:about|around|roughly|nearly|almost|some|exactly|just|only|appr
 _YEARLESS = r"(?P<year>(?!))?(?P<yearly>(?!))?"
 
 RULES: tuple[Rule, ...] = (
-    _rule(r"(?P<y>[12]\d{3})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?!\d)", _iso),
+    _rule(r"(?P<y>[12]\d{3})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?!\d)(?:t[\d:.+z-]+)?", _iso),
     _rule(r"(?P<first>\d{1,2})([-/.])(?P<second>\d{1,2})\2(?P<y>[12]\d{3})(?!\d)", _digits),
     _rule(rf"(?:the )?{DAY}{_JOIN}{_LAST} (?:of )?{MONTH}{_OF_YEAR}?", _days),
     _rule(rf"{MONTH} {DAY}{_JOIN}{_LAST}{_OF_YEAR}?", _days),

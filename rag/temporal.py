@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from rag.chunking import sentence_around
+from rag.days import years
 from rag.expressions import Context, Timex
 from rag.timex import WORD_START, anchor, parse
 from rag.types import Interval
@@ -38,6 +39,7 @@ _TAIL = re.compile(
     rf"|local|early|late|alone|onwards?|a|the|if|unless|so|ago|itself|{DAYPART})\b",
     re.I,
 )
+_YEAR_ALONE = re.compile(r"[12]\d{3}$")
 _COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?: {UNIT})?$", re.I)
 _TAKEN_IN = re.compile(
     r"\b(?:last|next|this|that|past|coming|previous|following|preceding|same|every|each|most|any|a"
@@ -103,7 +105,11 @@ def _find(sentence: str, start: int, end: int, published: date | None) -> Timex 
     while (found := parse(ctx, at)) is None:
         lead = _LEAD.match(sentence, at, end)
         if lead is None:
-            return _taken_in(ctx, start, end, None)
+            larger = _taken_in(ctx, start, end, None)
+            if larger and larger.days and _YEAR_ALONE.match(sentence[start:end]):
+                year = int(sentence[start:end])
+                return replace(larger, days=years(year), grain="year")
+            return larger
         at = lead.end()
     if found.end < end and not _TAIL.match(sentence[found.end : end]):
         return None

@@ -244,5 +244,5 @@ def _cue(
 
 def _is_past(word: str) -> bool:
     return word in _IRREGULAR or (
-        word.endswith("ed") and len(word) > 4 and word not in _NO_PAST
+        word.endswith("ed") and len(word) > 3 and word not in _NO_PAST
     )

@@ -39,7 +39,8 @@ _AROUND = re.compile(
 )
 _COUNTED = re.compile(
     rf"(?:(?P<the>the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year))|{NUMBER} {UNIT})"
-    r" (?P<side>later|earlier|afterwards?|previously|before|after|following|prior to|on|from)(?!\w)",
+    r" (?P<side>later|earlier|afterwards?|previously|before(?! last\b(?! \w+day| week| month| year))|after(?! next\b(?! \w+day| week| month| year))"
+    r"|following|prior to|on|from)(?!\w)",
     re.I,
 )
 _DATE_NEXT = re.compile(rf"(?:a )?{WEEKDAY}(?:,? (?:on )?| \(|, )(?=(?:the )?[\w]*\d|[A-Z])", re.I)
@@ -78,10 +79,15 @@ def _simple(ctx: Context, at: int) -> Timex | None:
     return found
 
 
+def _inner(ctx: Context, at: int) -> Timex | None:
+    """An expression that stands in another one; three deep is as deep as sense goes."""
+    return None if ctx.depth == 3 else _simple(replace(ctx, depth=ctx.depth + 1), at)
+
+
 def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
     """ "3 March to 5 April", "Monday and Tuesday"; None where no range goes on."""
     m = _RANGE.match(ctx.sentence, first.end)
-    if m is None or first.end >= ctx.limit or m.start() + 1 >= ctx.limit:
+    if m is None or m.end() >= ctx.limit:
         return None
     last = _simple(ctx, m.end())
     if last is None:
@@ -132,7 +138,7 @@ def _composed(ctx: Context, at: int) -> Timex | None:
     text = ctx.sentence
     if m := _SO_FAR.match(text, at):
         return _so_far(ctx, at, m)
-    if (m := _PART.match(text, at)) and (inner := _simple(ctx, m.end())):
+    if (m := _PART.match(text, at)) and (inner := _inner(ctx, m.end())):
         name = (m["part"] or m["edge"]).lower()
         part = _PARTS[{"early part": "early", "latter part": "late"}.get(name, name)]
         days = inner.days and portion(inner.days, inner.grain, part)
@@ -153,7 +159,7 @@ def _composed(ctx: Context, at: int) -> Timex | None:
 
 def _so_far(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     """ "earlier this year": from its beginning to today; "later": from today to its end."""
-    inner = _simple(ctx, m.end())
+    inner = _inner(ctx, m.end())
     if inner is None or inner.days is None:
         return inner and replace(inner, start=at)
     days, today = inner.days, ctx.today
@@ -165,7 +171,7 @@ def _so_far(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
 
 def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     """ "the first week of March", "the last Friday in May", "the first three months of 2023"."""
-    inner = _simple(ctx, m.end())
+    inner = _inner(ctx, m.end())
     if inner is None:
         return None
     if inner.days is None:
@@ -202,7 +208,7 @@ def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
 
 def _around(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     """ "the weekend of 3 March", "the week ending 5 May", "the night of 3 March"."""
-    inner = _simple(ctx, m.end())
+    inner = _inner(ctx, m.end())
     if inner is None or inner.days is None:
         return inner and replace(inner, start=at)
     around, day = m["around"].lower(), inner.days.start
@@ -236,6 +242,8 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
         return None
     if inner is None and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :]) and side in ("later", "earlier"):
         return Timex(at, end, None, "day") if "than" in ctx.sentence[m.end() : m.end() + 6] else None
+    if inner is None and ctx.counted:
+        return Timex(at, end, None, "day")
     if inner is None:
         beside = _apposed(ctx, at, m.end())
         if beside is not None:
@@ -259,7 +267,7 @@ def _after_leads(ctx: Context, at: int) -> Timex | None:
     """The expression right after the space at sentence[at], past "on", "noon on" and the like."""
     at += 1
     while at < len(ctx.sentence):
-        if found := _simple(ctx, at):
+        if found := _inner(ctx, at):
             return found
         lead = _LEADS.match(ctx.sentence, at)
         if lead is None:
@@ -279,8 +287,8 @@ def _apposed(ctx: Context, start: int, end: int) -> Timex | None:
 
 
 def _plain(ctx: Context) -> Context:
-    """The same without anchors: what is counted from something else is counted once."""
-    return replace(ctx, anchor=lambda *_: None)
+    """For the times that something may count from: they count from nothing themselves."""
+    return replace(ctx, anchor=lambda *_: None, counted=True)
 
 
 def timexes(ctx: Context, start: int, end: int) -> Iterator[Timex]:
@@ -306,7 +314,8 @@ def anchor(ctx: Context, start: int, end: int, ahead: bool) -> Timex | None:
     """
     plain = replace(_plain(ctx), limit=len(ctx.sentence))
     if not ahead:
-        before = [t for t in timexes(plain, 0, start) if t.end <= start and not _reported(ctx, t)]
+        nearer = replace(plain, limit=start)
+        before = [t for t in timexes(nearer, 0, start) if t.end <= start and not _reported(ctx, t)]
         if before:
             return before[-1]
     return next((t for t in timexes(plain, end, len(ctx.sentence)) if not _reported(ctx, t)), None)
