@@ -181,15 +181,21 @@ def _days(m: Match, ctx: Context) -> Meaning | None:
         return None
     month, first, last = words.month(m["month"]), words.ordinal(m["day"]), words.ordinal(m["last"])
     joined = m["join"].strip().lower()
-    if last <= first or (joined in ("and", "or", "&", "/") and last != first + 1):
+    if last <= first:
         return None
+    two = joined in ("and", "or", "&", "/", "and the") and not _BETWEEN.search(
+        ctx.sentence, 0, m.start()
+    )
     if ctx.limit <= m.start("join"):
         last = first
-    elif joined in ("and", "or", "&", "/") and last != first + 1:
+    elif two and last != first + 1:
         return None, "day"
     return _yearly(
         m, ctx, lambda year: Interval(date(year, month, first), date(year, month, last)), "day"
     )
+
+
+_BETWEEN = re.compile(r"\bbetween (?:the )?$", re.I)
 
 
 def _is_month(m: Match, ctx: Context, dated: bool = False) -> bool:
@@ -342,7 +348,7 @@ def _the_unit(m: Match, ctx: Context) -> Meaning | None:
             weekend = period(ctx.today, grain, -1)
         return weekend, grain
     if not re.search(
-        r"\b(?:earlier|later|start|beginning|middle|end|half|close|part|late|early|quarter)"
+        r"\b(?:earlier|later|start|beginning|middle|end|half|close|part|late|early|quarter|months?|weeks?|days?)"
         r" (?:in|on|of) $",
         before,
         re.I,
@@ -573,7 +579,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"(?P<window>(?:in|over|within|during) the (?:next|coming|last|past)) "
-        rf"(?P<number>(?!))?{UNIT}(?! of\b)",
+        rf"(?P<number>(?!))?{UNIT}(?<!s)(?! of\b)",
         _last_units,
     ),
     _rule(rf"(?P<in>in )?{_APPROX}{NUMBER} {UNIT}(?P<time>'?s?'? time| from (?:now|today)| hence)?(?!\w)", _from_now),

@@ -28,7 +28,7 @@ _LEAD = re.compile(
     rf"(?:on|in|at|by|since|from|until|till|before|after|during|around|about|approximately|roughly"
     rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the|shortly"
     rf"|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock|effective"
-    rf"|starting|beginning|sometime|some time|possibly|perhaps|probably|likely|no later than|back"
+    rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps|probably|likely|no later than|back"
     rf"|not|later|earlier|some point|again|ahead|prior to|following|sundown|breakfast|lunch"
     rf"|{DAYPART}|{CLOCK})(?:,? |-)",
     re.I,

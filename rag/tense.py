@@ -73,6 +73,7 @@ _INTENT = _AHEAD | _words(
     " advised warned warns deal bid chance chose chosen opted resolved preparations instructed"
     " directed permission arranged approved able"
 )
+_UNMET = _words("hoped intended aimed wanted promised agreed")
 _TO_COME = _words(  # simple present, as timetables say it
     "open opens reopen reopens begin begins start starts starting beginning end ends close closes"
     " meet meets resume resumes vote votes go goes face faces appear appears play plays take takes"
@@ -149,6 +150,8 @@ def _told_by_preposition(
         told = 1
     elif one in ("until", "till"):
         told = -1 if _LASTED.search(clause) else 1
+    elif "had been" in clause:
+        told = None
     elif (
         (one in ("for", "to") and _RESCHEDULED.search(clause))
         or (one == "for" and not month)
@@ -215,7 +218,9 @@ def _cue(
         if after == "until" or (after == "to" and word[:3] != "had"):
             return 1, "finite", used
         if word[:3] == "had" or _is_past(after) or after == "been":
-            return -1, "finite", used + (after == "been")
+            planned = words[j + (after == "been")] if j + 1 < len(words) else ""
+            unmet = word == "had" and planned in _READY | _UNMET
+            return -1, "finite", used + (after == "been") + 2 * unmet
         return 0, None, 1
     if word in ("did", "didn't"):
         return -1, "finite", used

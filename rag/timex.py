@@ -34,20 +34,20 @@ _OF_PERIOD = re.compile(
 )
 _AROUND = re.compile(
     r"(?:the )?(?P<around>week|weekend|month|year|day|date|night|morning|afternoon|evening|eve)"
-    r" (?:(?:of|to)|(?P<from>starting|beginning|commencing|ending)(?: on)?) (?:the )?",
+    r" (?:of|(?P<from>starting|beginning|commencing|ending)(?: on)?) (?:the )?",
     re.I,
 )
 _COUNTED = re.compile(
     rf"(?:(?P<the>the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year))|{NUMBER} {UNIT})"
-    r" (?P<side>later|earlier|afterwards?|previously|before(?! last\b(?! \w+day| week| month| year))|after(?! next\b(?! \w+day| week| month| year))"
-    r"|following|prior to|on|from)(?!\w)",
+    r"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last\b(?! \w+day| week| month| year))|after(?! next\b(?! \w+day| week| month| year))"
+    r"|following|prior to|on|from)(?!\w)|(?= (?:today|tomorrow)\b))",
     re.I,
 )
 _DATE_NEXT = re.compile(rf"(?:a )?{WEEKDAY}(?:,? (?:on )?| \(|, )(?=(?:the )?[\w]*\d|[A-Z])", re.I)
 _SUFFIX = re.compile(rf",? (?:in the |at )?{DAYPART}(?!\w)", re.I)
 _LEADS = re.compile(rf"(?:on|in|at|of|the|dawn|{DAYPART}|{CLOCK}) ", re.I)
 _RANGE = re.compile(
-    r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the| late| early)* ",
+    r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
     re.I,
 )
 _FROM = re.compile(r"(?:(?P<between>between)|from|anywhere from) (?:the )?", re.I)
@@ -227,7 +227,7 @@ def _around(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
 
 def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     """ "two days later", "a week before Christmas", "the day after the vote on Tuesday"."""
-    side = m["side"].lower()
+    side = (m["side"] or "from").lower()
     sign = -1 if side in ("earlier", "previously", "before", "prior to") else 1
     said = (m["one"] or m["unit"]).lower()
     named = side not in ("later", "earlier", "afterward", "afterwards", "previously")
@@ -238,6 +238,8 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     if named and (inside := _after_leads(ctx, m.end())):
         inner = inside
         end = inner.end
+        if re.match(r"'s? | \w", ctx.sentence[end:]):  # "two days before Sunday's election"
+            end = max(end, ctx.limit)
     elif side in ("on", "from"):
         return None
     if inner is None and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :]) and side in ("later", "earlier"):
