@@ -83,7 +83,10 @@ WEEKDAYS = [
     ("The trial was due to start on [Monday].", "2023-12-11"),
     ("The trial was to have started on [Monday].", "2023-12-04"),
     ("The trial could start as early as [Monday].", "2023-12-11"),
-    ("Nobody at the firm could be reached, but on [Monday] it had denied the report.", "2023-12-04"),
+    (
+        "Nobody at the firm could be reached, but on [Monday] it had denied the report.",
+        "2023-12-04",
+    ),
     ("“We will march on [Saturday],” the union said.", "2023-12-09"),
     ("“We marched on [Saturday],” the union said.", "2023-12-02"),
     ("The union's march, on [Saturday], drew thousands.", "2023-12-02"),

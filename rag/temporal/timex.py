@@ -1,17 +1,24 @@
 """Expressions of time put together: parts, ranges, and what is counted from something else."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from rag import words
-from rag.days import Grain, Part, month_later, one_day, period, portion, shifted, weekday
-from rag.expressions import Context, Timex, read, with_weekday
+from rag.temporal import words
+from rag.temporal.days import (
+    Grain,
+    Part,
+    month_later,
+    one_day,
+    period,
+    portion,
+    shifted,
+    weekday,
+)
+from rag.temporal.expressions import Context, Timex
+from rag.temporal.rules import read
+from rag.temporal.words import CLOCK, DAYPART, NUMBER, ORDINAL, UNIT, WEEKDAY
 from rag.types import Interval
-from rag.words import CLOCK, DAYPART, NUMBER, ORDINAL, UNIT, WEEKDAY
-
-WORD_START = re.compile(r"(?<![\w'])'?[A-Za-z0-9]")
 
 _PARTS: dict[str, Part] = {
     **dict.fromkeys(("early", "start", "beginning", "opening"), "early"),
@@ -50,13 +57,10 @@ _RANGE = re.compile(
     r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
     re.I,
 )
+_WEEKDAY_ONLY = re.compile(rf"(?:on )?{WEEKDAY}(?: {DAYPART})?$", re.I)
 _FROM = re.compile(r"(?:(?P<between>between)|from|anywhere from) (?:the )?", re.I)
+_SIDE_BY_SIDE = re.compile(r",? (?:just |only )?")
 _APPOSED = re.compile(r"(?:,| \() ?(?:on |in )?|,? on |, which was (?:on )?", re.I)
-_REPORTING = re.compile(
-    r"\b(?:said|says|told [\w ]+?|announced|reported|added|confirmed|wrote)"
-    r"(?: (?:late|early|on|in|at|a|the|statement|interview))*\s*$",
-    re.I,
-)
 
 
 def parse(ctx: Context, at: int) -> Timex | None:
@@ -95,33 +99,35 @@ def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
     unknown = Timex(at, last.end, None, last.grain)
     if last.days is None:
         return unknown
-    named = WEEKDAY_ONLY.match(ctx.sentence[at : first.end])
+    named = _WEEKDAY_ONLY.match(ctx.sentence[at : first.end])
     if named and first.days is not None:
         # Days of the week run on from the first; all are past if the first one is.
-        again = WEEKDAY_ONLY.match(ctx.sentence[m.end() : last.end])
+        again = _WEEKDAY_ONLY.match(ctx.sentence[m.end() : last.end])
         if again:
             start = first.days.start
             end = start + timedelta(days=(last.days.start - start).days % 7)
             if ctx.today and start <= ctx.today < end and end - timedelta(weeks=1) > start:
                 start, end = start - timedelta(weeks=1), end - timedelta(weeks=1)
-            return _joined(ctx, at, m, Timex(at, first.end, one_day(start), "day"),
-                           replace(last, days=one_day(end)))
+            return _joined(
+                ctx,
+                at,
+                m,
+                Timex(at, first.end, one_day(start), "day"),
+                replace(last, days=one_day(end)),
+            )
     earlier = _simple(replace(ctx, today=last.days.start, sense=-1), at)
     if earlier is None or earlier.days is None:
         return unknown
-    if first.days is not None and first.days.end < last.days.start and re.search(
-        r"\d{4}|year|ago|yesterday|today|last|next", ctx.sentence[at : first.end]
+    if (
+        first.days is not None
+        and first.days.end < last.days.start
+        and re.search(r"\d{4}|year|ago|yesterday|today|last|next", ctx.sentence[at : first.end])
     ):
         earlier = first
     return _joined(ctx, at, m, earlier, last)
 
 
-WEEKDAY_ONLY = re.compile(rf"(?:on )?{WEEKDAY}(?: {DAYPART})?$", re.I)
-
-
-def _joined(
-    ctx: Context, at: int, m: re.Match[str], first: Timex, last: Timex
-) -> Timex | None:
+def _joined(ctx: Context, at: int, m: re.Match[str], first: Timex, last: Timex) -> Timex | None:
     assert first.days is not None
     assert last.days is not None
     if last.days.end < first.days.start:
@@ -150,8 +156,13 @@ def _composed(ctx: Context, at: int) -> Timex | None:
     if m := _COUNTED.match(text, at):
         return _counted(ctx, at, m)
     if (m := _DATE_NEXT.match(text, at)) and not text.startswith("(", m.end()):
-        inner = read(with_weekday(ctx, words.weekday(m["weekday"])), m.end())
-        if inner and inner.grain == "day" and inner.days and re.search(r"\d|th\b", text[m.end() : inner.end]):
+        inner = read(replace(ctx, weekday=words.weekday(m["weekday"])), m.end())
+        if (
+            inner
+            and inner.grain == "day"
+            and inner.days
+            and re.search(r"\d|th\b", text[m.end() : inner.end])
+        ):
             closed = text[m.end() - 1] == "(" and text.startswith(")", inner.end)
             return replace(inner, start=at, end=inner.end + closed)
     return None
@@ -188,7 +199,11 @@ def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     unit = m["unit"].lower()
     if unit == "weekend":
         last = nth < 0
-        day = weekday(5, whole.end - timedelta(days=1), "past") if last else weekday(5, whole.start, "this")
+        day = (
+            weekday(5, whole.end - timedelta(days=1), "past")
+            if last
+            else weekday(5, whole.start, "this")
+        )
         day += timedelta(weeks=0 if last else nth - 1)
         return Timex(at, inner.end, Interval(day, day + timedelta(days=1)), "weekend")
     if unit in ("day", "week"):
@@ -242,8 +257,14 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
             end = max(end, ctx.limit)
     elif side in ("on", "from"):
         return None
-    if inner is None and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :]) and side in ("later", "earlier"):
-        return Timex(at, end, None, "day") if "than" in ctx.sentence[m.end() : m.end() + 6] else None
+    if (
+        inner is None
+        and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :])
+        and side in ("later", "earlier")
+    ):
+        return (
+            Timex(at, end, None, "day") if "than" in ctx.sentence[m.end() : m.end() + 6] else None
+        )
     if inner is None and ctx.counted:
         return Timex(at, end, None, "day")
     if inner is None:
@@ -251,7 +272,9 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
         if beside is not None:
             return replace(beside, start=at, end=end)
         # What was "after the vote" is counted from a day that the rest of the clause names.
-        ahead = named and re.match(r" (?:the|a|an|his|her|its|their|it|he|she|they|[A-Z])", ctx.sentence[m.end() :])
+        ahead = named and re.match(
+            r" (?:the|a|an|his|her|its|their|it|he|she|they|[A-Z])", ctx.sentence[m.end() :]
+        )
         inner = ctx.anchor(at, m.end(), bool(ahead))
     if inner is None or inner.days is None:
         return Timex(at, end, None, "day")
@@ -262,7 +285,12 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     edge = inner.days
     if inner.grain != "day" and unit == "day":
         edge = one_day(edge.start if sign < 0 else edge.end)
-    return Timex(at, end, shifted(edge, inner.grain, unit, count), inner.grain if unit in ("day", "week") else unit)
+    return Timex(
+        at,
+        end,
+        shifted(edge, inner.grain, unit, count),
+        inner.grain if unit in ("day", "week") else unit,
+    )
 
 
 def _after_leads(ctx: Context, at: int) -> Timex | None:
@@ -280,48 +308,11 @@ def _after_leads(ctx: Context, at: int) -> Timex | None:
 
 def _apposed(ctx: Context, start: int, end: int) -> Timex | None:
     """The same time named beside: "two days later, on Thursday", "on Thursday, two days later"."""
-    if (m := _APPOSED.match(ctx.sentence, end)) and (found := read(_plain(ctx), m.end())):
+    if (m := _APPOSED.match(ctx.sentence, end)) and (
+        found := read(replace(ctx, counted=True), m.end())
+    ):
         return found if found.grain == "day" else None
-    for other in timexes(_plain(ctx), max(0, start - 40), start):
-        if ctx.sentence[other.end : start].strip() in ("", ",", ", just", ", only"):
-            return other if other.grain == "day" else None
-    return None
-
-
-def _plain(ctx: Context) -> Context:
-    """For the times that something may count from: they count from nothing themselves."""
-    return replace(ctx, anchor=lambda *_: None, counted=True)
-
-
-def timexes(ctx: Context, start: int, end: int) -> Iterator[Timex]:
-    """The expressions of time that begin in sentence[start:end], none within another."""
-    at = start
-    while at < end and (m := WORD_START.search(ctx.sentence, at, end)):
-        found = parse(ctx, m.start())
-        if found is None:
-            at = m.end()
-            while at < end and (ctx.sentence[at].isalnum() or ctx.sentence[at] == "'"):
-                at += 1
-        else:
-            if found.days is not None:
-                yield found
-            at = max(found.end, m.end())
-
-
-def anchor(ctx: Context, start: int, end: int, ahead: bool) -> Timex | None:
-    """The time in the sentence that sentence[start:end] counts from.
-
-    The nearest before it, or else the first after it; with `ahead`, only after it. The day on
-    which somebody said so is none.
-    """
-    plain = replace(_plain(ctx), limit=len(ctx.sentence))
-    if not ahead:
-        nearer = replace(plain, limit=start)
-        before = [t for t in timexes(nearer, 0, start) if t.end <= start and not _reported(ctx, t)]
-        if before:
-            return before[-1]
-    return next((t for t in timexes(plain, end, len(ctx.sentence)) if not _reported(ctx, t)), None)
-
-
-def _reported(ctx: Context, found: Timex) -> bool:
-    return _REPORTING.search(ctx.sentence, max(0, found.start - 50), found.start) is not None
+    other = ctx.anchor(start, end, False)
+    if other is None or other.grain != "day":
+        return None
+    return other if _SIDE_BY_SIDE.fullmatch(ctx.sentence, other.end, start) else None

@@ -64,7 +64,9 @@ _AHEAD = _words(
     " intend hopes hope aims aim wants want plans vows pledges promises seeks prepares preparing"
     " deadline eyes poised pencilled earmarked tentatively likely"
 )
-_READY = _AHEAD | _words("due set going supposed meant ready hoping about bound tipped booked billed")
+_READY = _AHEAD | _words(
+    "due set going supposed meant ready hoping about bound tipped booked billed"
+)
 _INTENT = _AHEAD | _words(
     "due set vote votes voted agree agrees agreed agreement decide decides decided decision plan"
     " promise promised pledge pledged vowed urge urges urged ask asks asked told order orders"
@@ -134,9 +136,7 @@ def sense_at(sentence: str, start: int, end: int, month: bool = False) -> Sense:
     return next((c.sense for c in cues if c.kind == "present" and c.start < end), 0)
 
 
-def _told_by_preposition(
-    sentence: str, start: int, bounds: list[int], month: bool
-) -> Sense | None:
+def _told_by_preposition(sentence: str, start: int, bounds: list[int], month: bool) -> Sense | None:
     """What the words right before the expression tell, whatever the verb."""
     lead = _LEAD.search(sentence, max(0, start - 24), start)
     if lead is None:
@@ -234,11 +234,15 @@ def _cue(
         return 0, None, used
     if word == "due":
         # "due to snow" gives a reason; "is due to open" was read with its auxiliary.
-        return (0, None, 1) if after == "to" and before not in ("", "originally") else (1, "finite", 1)
+        return (
+            (0, None, 1) if after == "to" and before not in ("", "originally") else (1, "finite", 1)
+        )
     if word == "set" and after in ("for", "to"):
         return 1, "finite", 1
     if word in _AHEAD and not (word == "expected" and before in ("than", "as")):
-        noun = word in ("hope", "want", "aim") or (word in ("plans", "eyes") and before in _DETERMINERS)
+        noun = word in ("hope", "want", "aim") or (
+            word in ("plans", "eyes") and before in _DETERMINERS
+        )
         return (0, None, 1) if noun else (1, "finite", 1)
     if _is_past(word) and written[0].islower() and before not in _DETERMINERS:
         return -1, "finite", 1
@@ -248,6 +252,4 @@ def _cue(
 
 
 def _is_past(word: str) -> bool:
-    return word in _IRREGULAR or (
-        word.endswith("ed") and len(word) > 3 and word not in _NO_PAST
-    )
+    return word in _IRREGULAR or (word.endswith("ed") and len(word) > 3 and word not in _NO_PAST)

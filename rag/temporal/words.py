@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from dateutil.easter import easter
 
-from rag.days import Grain
+from rag.temporal.days import Grain
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -148,7 +148,13 @@ def unit(word: str) -> tuple[Grain, int]:
     if word == "weekend":
         return "week", 1
     grains: dict[str, Grain] = {
-        "day": "day", "night": "day", "week": "week", "month": "month", "quarter": "quarter",
-        "year": "year", "decade": "decade", "century": "century",
+        "day": "day",
+        "night": "day",
+        "week": "week",
+        "month": "month",
+        "quarter": "quarter",
+        "year": "year",
+        "decade": "decade",
+        "century": "century",
     }
     return grains[word], 1

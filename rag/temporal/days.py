@@ -7,9 +7,7 @@ from typing import Literal
 
 from rag.types import Interval
 
-Grain = Literal[
-    "day", "weekend", "week", "month", "quarter", "season", "year", "decade", "century"
-]
+Grain = Literal["day", "weekend", "week", "month", "quarter", "season", "year", "decade", "century"]
 Part = Literal["early", "mid", "late", "first half", "second half"]
 Which = Literal["past", "future", "near", "last", "this", "next"]
 

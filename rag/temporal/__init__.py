@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 from rag.chunking import sentence_around
-from rag.days import years
-from rag.expressions import Context, Timex
-from rag.timex import WORD_START, anchor, parse
+from rag.temporal.anchors import WORD_START, anchor
+from rag.temporal.days import years
+from rag.temporal.expressions import Context, Timex
+from rag.temporal.timex import parse
+from rag.temporal.words import CLOCK, DAYPART, NUMBER, UNIT
 from rag.types import Interval
-from rag.words import CLOCK, DAYPART, NUMBER, UNIT
 
 _AROUND = 1000  # characters each side in which the sentence is looked for
 _BEFORE = 60  # characters before the words in which an expression may begin
@@ -61,7 +62,7 @@ def when_of(text: str, start: int, end: int, published: date | None) -> Interval
     Conventions. Weeks run from Monday to Sunday. "last Tuesday" and "next Tuesday" are the
     nearest before and after the publication day; "on Tuesday" is that day or before it in the past
     and after it in the future. "early", "mid" and "late" cut a month after its days 10 and 20, a
-    year after April and August (`rag.days.portion`), and "start", "middle" and "end" cut likewise.
+    year after April and August (`rag.temporal.days.portion`), and "start", "middle" and "end" cut likewise.
     As in TIMEX3, what is counted is as exact as its unit: days and weeks give a day ("two weeks
     ago"), months a calendar month, years a calendar year. "within two weeks" begins on the
     publication day. A century begins with its year 1; seasons are the meteorological ones of the
@@ -118,7 +119,11 @@ def _find(sentence: str, start: int, end: int, published: date | None) -> Timex 
             return None
     if at == start and _TAKEN_IN.search(sentence, 0, start):
         if _RECURRENT.search(sentence, 0, start):
-            return _taken_in(ctx, start, end, found) if re.search(r"\bone $", sentence[:start]) else None
+            return (
+                _taken_in(ctx, start, end, found)
+                if re.search(r"\bone $", sentence[:start])
+                else None
+            )
         return _taken_in(ctx, start, end, found) or found
     return found
 
