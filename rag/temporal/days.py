@@ -12,6 +12,13 @@ Part = Literal["early", "mid", "late", "first half", "second half"]
 Which = Literal["past", "future", "near", "last", "this", "next"]
 
 SEASONS = ("spring", "summer", "autumn", "winter")
+MONTHS_IN: dict[Grain, int] = {
+    "month": 1,
+    "quarter": 3,
+    "year": 12,
+    "decade": 120,
+    "century": 1200,
+}
 _ONE = timedelta(days=1)
 _THIRDS: dict[Grain, tuple[int, int]] = {
     # How many units (days, months or years) the early and the middle part have.
@@ -88,15 +95,13 @@ def portion(whole: Interval, grain: Grain, part: Part) -> Interval:
     """
     if grain in ("day", "weekend"):
         return whole
-    size = {"decade": 10, "century": 100, "year": 12, "quarter": 3, "season": 3}.get(grain)
     if part in ("first half", "second half"):
         if grain in ("month", "week"):
             cut = whole.start + timedelta(days=15 if grain == "month" else 4)
         elif grain in ("quarter", "season"):
             cut = month_later(whole.start, 1).replace(day=16)
         else:
-            assert size is not None
-            cut = _later(whole.start, size // 2, grain)
+            cut = month_later(whole.start, MONTHS_IN[grain] // 2)
         if part == "first half":
             return Interval(whole.start, cut - _ONE)
         return Interval(cut, whole.end)
@@ -171,7 +176,7 @@ def shifted(anchor: Interval, grain: Grain, unit: Grain, count: int) -> Interval
     if unit in ("day", "week"):
         step = timedelta(days=count * (7 if unit == "week" else 1))
         return Interval(anchor.start + step, anchor.end + step)
-    step_months = {"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200}[unit]
+    step_months = MONTHS_IN[unit]
     if grain in ("day", "week", "weekend"):
         there = month_later(anchor.start, count * step_months)
         return period(there, "year" if unit in ("decade", "century") else unit)

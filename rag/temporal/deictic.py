@@ -4,17 +4,40 @@ import re
 from datetime import date, timedelta
 
 from rag.temporal import words
-from rag.temporal.days import Grain, Which, month_later, one_day, period, shifted, weekday
+from rag.temporal.days import (
+    MONTHS_IN,
+    Grain,
+    Which,
+    month_later,
+    one_day,
+    period,
+    shifted,
+    weekday,
+)
 from rag.temporal.expressions import ANCHORED, WHICH, Context, Match, Meaning, relative_step
 from rag.types import Interval
 
+_STEPS = {"last": -1, "this": 0, "next": 1}
+_CLOCKED = ("hour", "minute")
+_SHORT = ("sun", "sat", "mon", "wed", "fri", "thu", "tue")
+_LATER = re.compile(r"\blater (?:on )?$", re.I)
+_NIGHT_OF = re.compile(r" (?:on|into|from)? ?[A-Z]")
+_PART_OF = re.compile(
+    r"\b(?:earlier|later|start|beginning|middle|end|half|close|part|late|early|quarter|months?|weeks?"
+    r"|days?) (?:in|on|of) $",
+    re.I,
+)
 _INEXACT = re.compile(r"\b(?:(?:more|less|fewer|longer) than|over|under|at least|up to) $", re.I)
+_BEFORE_NTH = re.compile(r"\b(?:on|by|since|until|from|before|after|to|and|or|day,?) $", re.I)
+_NO_NTH = re.compile(
+    r"[ -](?!(?:and|to|or|at|in|for|with|that|it|he|she|they|the|after|before|when|until|as|by|of|from"
+    r"|but|a|on|will|was|is)\b)[a-z]"
+)
 
 
 def on_weekday(m: Match, ctx: Context) -> Meaning | None:
-    if m["weekday"].lower().rstrip(".") in ("sun", "sat", "mon", "wed", "fri", "thu", "tue") and (
-        m["weekday"][0].islower()
-    ):
+    """ "on Tuesday", "last Tuesday", "Tuesday of next week", "the following Tuesday"."""
+    if m["weekday"].rstrip(".") in _SHORT:  # in small letters another word
         return None
     number = words.weekday(m["weekday"])
     if (step := relative_step(m)) is not None:
@@ -28,7 +51,7 @@ def on_weekday(m: Match, ctx: Context) -> Meaning | None:
         return None, "day"
     groups = m.groupdict()
     if week := groups["week"] or groups["week_before"]:
-        monday = period(ctx.today, "week", {"last": -1, "this": 0, "next": 1}[week.lower()]).start
+        monday = period(ctx.today, "week", _STEPS[week.lower()]).start
         return one_day(monday + timedelta(days=number)), "day"
     if m["further"]:  # "Tuesday week"
         weeks = 2 if m["further"] == "fortnight" else 1
@@ -36,7 +59,7 @@ def on_weekday(m: Match, ctx: Context) -> Meaning | None:
     said = m["which"] or m["which_after"]
     if said is None:
         which = ctx.which(m)
-        later = re.search(r"\blater (?:on )?$", ctx.sentence[: m.start()])
+        later = _LATER.search(ctx.sentence[: m.start()])
         return one_day(weekday(number, ctx.today, "this" if later else which)), "day"
     which = WHICH[said.lower()]
     if which == "this" and ctx.which(m) == "past":
@@ -50,7 +73,7 @@ def near_day(m: Match, ctx: Context) -> Meaning | None:
         return None, "day"
     said = m["deictic"].lower()
     if said.startswith("overnight"):
-        if re.match(r" (?:on|into|from)? ?[A-Z]", ctx.sentence[m.end() :]):
+        if _NIGHT_OF.match(ctx.sentence, m.end()):  # the day is named, and read by itself
             return None
         first = ctx.today if ctx.which(m) == "future" else ctx.today - timedelta(days=1)
         return Interval(first, first + timedelta(days=1)), "day"
@@ -78,7 +101,7 @@ def near_unit(m: Match, ctx: Context) -> Meaning | None:
     if ctx.today is None:
         return None, grain
     which = WHICH[m["which"].lower()]
-    step = {"last": -1, "this": 0, "next": 1}.get(which, 0)
+    step = _STEPS[which]
     if grain == "weekend" and step:
         step = 0 if m["which"].lower() in ("the coming", "coming", "this coming") else step
         if m["which"].lower() in ("the past", "past", "this past"):
@@ -104,7 +127,6 @@ def the_unit(m: Match, ctx: Context) -> Meaning | None:
     """ "at the weekend"; "the year" and "the month" mean the ones we are in."""
     said = m["unit"].lower()
     grain: Grain = "weekend" if said == "weekend" else words.unit(said)[0]
-    before = ctx.sentence[max(0, m.start() - 30) : m.start()]
     if grain == "weekend":
         if ctx.today is None:
             return None, grain
@@ -113,12 +135,7 @@ def the_unit(m: Match, ctx: Context) -> Meaning | None:
         if past and ctx.today < weekend.start:
             weekend = period(ctx.today, grain, -1)
         return weekend, grain
-    if not re.search(
-        r"\b(?:earlier|later|start|beginning|middle|end|half|close|part|late|early|quarter|months?|weeks?|days?)"
-        r" (?:in|on|of) $",
-        before,
-        re.I,
-    ):
+    if not _PART_OF.search(ctx.sentence[: m.start()]):
         return None
     base = ctx.anchor(m.start(), m.end(), False) if grain == "day" else None
     day = base.days.start if base and base.days else ctx.today
@@ -130,14 +147,13 @@ def _window(today: date, count: int, grain: Grain, step: int) -> Interval:
     if grain in ("day", "week"):
         there = today + step * timedelta(days=count * (7 if grain == "week" else 1))
     else:
-        size = {"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200}[grain]
-        there = month_later(today, step * count * size)
+        there = month_later(today, step * count * MONTHS_IN[grain])
     return Interval(min(today, there), max(today, there))
 
 
 def units_around(m: Match, ctx: Context) -> Meaning | None:
     """ "the past two weeks", "within ten days"."""
-    if m["unit"].lower() in ("hour", "minute"):
+    if m["unit"].lower() in _CLOCKED:
         return None
     grain, size = words.unit(m["unit"])
     if ctx.today is None:
@@ -154,7 +170,7 @@ def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
         return None, "day"
     count = words.number(m["number"])
     said = m["unit"].lower()
-    if said in ("hour", "minute"):
+    if said in _CLOCKED:
         hours = count if said == "hour" else 0
         return one_day(ctx.today + sign * timedelta(days=hours // 24)), "day"
     grain, size = words.unit(said)
@@ -163,9 +179,10 @@ def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
 
 
 def ago(m: Match, ctx: Context) -> Meaning | None:
+    """ "two weeks ago", "a year ago today"."""
     days, grain = _counted(ctx, m, -1)
     exact = (m["exact"] or "").lower()
-    if days is None or ctx.today is None or not exact:
+    if days is None or ctx.today is None or not exact or m["unit"].lower() in _CLOCKED:
         return days, grain
     count = words.number(m["number"])
     unit, size = words.unit(m["unit"])
@@ -173,7 +190,7 @@ def ago(m: Match, ctx: Context) -> Meaning | None:
     if unit in ("day", "week"):
         there = shifted(one_day(ctx.today), "day", unit, back).start
     else:
-        there = month_later(ctx.today, back * {"month": 1, "quarter": 3, "year": 12}.get(unit, 120))
+        there = month_later(ctx.today, back * MONTHS_IN[unit])
     if "week" in exact or "month" in exact:
         finer: Grain = "week" if "week" in exact else "month"
         return period(there, finer), finer
@@ -188,6 +205,7 @@ def from_now(m: Match, ctx: Context) -> Meaning | None:
 
 
 def weekdays_ago(m: Match, ctx: Context) -> Meaning | None:
+    """ "two Fridays ago"."""
     if ctx.today is None:
         return None, "day"
     back = words.number(m["number"]) - 1
@@ -198,14 +216,8 @@ def weekdays_ago(m: Match, ctx: Context) -> Meaning | None:
 def the_nth(m: Match, ctx: Context) -> Meaning | None:
     """ "the 12th": of the month that is named, of the sentence's, or of the one that fits."""
     day = words.ordinal(m["day"])
-    before = ctx.sentence[max(0, m.start() - 12) : m.start()]
     if m["monthly"] is None and (
-        not re.search(r"\b(?:on|by|since|until|from|before|after|to|and|or|day,?) $", before, re.I)
-        or re.match(r"[ -][a-z]+", ctx.sentence[m.end() :])
-        and not re.match(
-            r" (?:and|to|or|at|in|for|with|that|it|he|she|they|the|after|before|when|until|as|by|of|from|but|a|on|will|was|is)\b",
-            ctx.sentence[m.end() :],
-        )
+        not _BEFORE_NTH.search(ctx.sentence[: m.start()]) or _NO_NTH.match(ctx.sentence, m.end())
     ):
         return None
     said = (m["monthly"] or "").lower().removeprefix("the").strip()
@@ -220,15 +232,16 @@ def the_nth(m: Match, ctx: Context) -> Meaning | None:
     if m["monthly"]:
         step = {"last": -1, "next": 1}.get(said, 0)
         return one_day(month_later(first, step).replace(day=day)), "day"
-    choices = []
-    for step in range(-3, 4):
-        there = month_later(first, step)
-        if month_later(there, 1) - there >= timedelta(days=day):
-            choices.append(there.replace(day=day))
+    of_months = [month_later(first, step) for step in range(-3, 4)]
+    choices = [
+        start.replace(day=day)
+        for start in of_months
+        if month_later(start, 1) - start >= timedelta(days=day)
+    ]
+    today = ctx.today
     if ctx.weekday is not None:
         choices = [c for c in choices if c.weekday() == ctx.weekday] or choices
-        return one_day(min(choices, key=lambda c: abs(c - ctx.today))), "day"  # type: ignore[operator]
-    which = ctx.which(m)
-    if which == "future":
-        return one_day(min(c for c in choices if c >= ctx.today)), "day"
-    return one_day(max(c for c in choices if c <= ctx.today)), "day"
+        return one_day(min(choices, key=lambda c: abs(c - today))), "day"
+    if ctx.which(m) == "future":
+        return one_day(min(c for c in choices if c >= today)), "day"
+    return one_day(max(c for c in choices if c <= today)), "day"

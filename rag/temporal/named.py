@@ -9,39 +9,51 @@ from rag.temporal.expressions import Context, Match, Meaning, yearly
 from rag.types import Interval
 
 _NAMES = ("march", "april", "may", "june", "august")
-
 _BEFORE_MONTH = re.compile(
     r"(?:^|[(,;:–—-]\s*|\b(?:in|since|by|until|till|before|after|during|from|through|for|of|to|and|or"
     r"|around|about|between|early|mid|mid-|late|on|throughout|over|as|this|last|next)[ -])$",
     re.I,
 )
-
+_ENDS = re.compile(r"\s*(?:$|[,.;:)–—-]|'s\b|\w+ed\b)")
+_CAPITAL = re.compile(r"[A-Z][\w.]*\s$")
+_BEFORE_SEASON = re.compile(
+    r"\b(?:in|during|over|by|until|till|since|before|after|from|through|throughout|of|early|mid|mid-"
+    r"|late|for|this|last)(?: the)?[ -]$",
+    re.I,
+)
+_NO_SEASON = re.compile(r" of\b| \w+ings?\b")
+_BC = re.compile(r" ?(?:bc|bce|b\.c\.)(?!\w)", re.I)
+_AGED = re.compile(r"\b(?:his|her|their|my|our|your|low|high)(?: (?:early|mid|late))?[ -]$", re.I)
 _BETWEEN = re.compile(r"\bbetween (?:the )?$", re.I)
-
 _COUNTABLE = re.compile(
     r"[ -](?:people|men|women|children|persons|residents|homes|houses|jobs|troops|soldiers|workers"
     r"|met(?:re|er)s?|feet|foot|miles?|km|kilomet\w+|kg|tonnes?|tons?|dollars|euros?|pounds|votes"
     r"|seats|members|passengers|students|hours?|days|years|words|copies|cases|times|tickets|others"
     r"|protesters|demonstrators|employees|patients|degrees|litres|per|percent)\b"
 )
-
 _SURE_YEAR = re.compile(
     r"\b(?:in|since|until|till|during|year|early|mid|mid-|late|circa|by|back in)[ -]$", re.I
 )
-
 _LIKELY_YEAR = re.compile(
-    r"(?:^|[(,;–—/-]\s?|\b(?:from|before|after|of|and|or|to|through|around|about|between|for|as|the|than))\s*$",
+    r"(?:^|[(,;–—/-]\s?|\b(?:from|before|after|of|and|or|to|through|around|about|between|for|as|the"
+    r"|than))\s*$",
     re.I,
 )
-
+_OF_ELSE = re.compile(r" of (?!the year)")
 _NINETIES = ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")
 
 
-def iso(m: Match, ctx: Context) -> Meaning:
+def iso(m: Match, ctx: Context) -> Meaning | None:
+    """2023-12-06."""
+    if m["one"] != m["two"]:
+        return None
     return one_day(date(int(m["y"]), int(m["m"]), int(m["d"]))), "day"
 
 
 def digits(m: Match, ctx: Context) -> Meaning | None:
+    """13/12/2023; unknown where day and month could change places."""
+    if m["one"] != m["two"]:
+        return None
     first, second, year = int(m["first"]), int(m["second"]), int(m["y"])
     if first <= 12 and second <= 12 and first != second:
         return None, "day"
@@ -50,6 +62,7 @@ def digits(m: Match, ctx: Context) -> Meaning | None:
 
 
 def dated(m: Match, ctx: Context) -> Meaning | None:
+    """ "6 December", "Dec. 6, 2023"."""
     if not _is_month(m, ctx, dated=True):
         return None
     month, day = words.month(m["month"]), words.ordinal(m["day"])
@@ -77,30 +90,26 @@ def day_range(m: Match, ctx: Context) -> Meaning | None:
 
 
 def _is_month(m: Match, ctx: Context, dated: bool = False) -> bool:
-    """Whether the word is a month and no person, verb or adjective."""
-    name = m["month"]
-    ambiguous = name.lower() in _NAMES
-    if len(name) <= 4 and name.lower() not in _NAMES and not name[0].isupper() and not dated:
-        return name.lower() in ("june", "july")
-    if dated or not ambiguous:
+    """Whether the word is a month and no person, verb or adjective; `dated` has a day with it."""
+    name, small = m["month"], m["month"].lower()
+    if dated or (small not in _NAMES and (len(name) > 4 or name[0].isupper() or small == "july")):
         return True
-    if m["year"] or m["yearly"] or m["which"] or m["relative"]:
-        return (
-            name[0].isupper() or name.lower() not in ("may", "march", "august") or bool(m["year"])
-        )
-    if name[0].islower() and name.lower() in ("may", "march", "august"):
+    if small not in _NAMES:  # "dec", "mar", "sun" in small letters are other words
         return False
-    before, after = ctx.sentence[: m.start()], ctx.sentence[m.end() :]
+    if name[0].islower() and small in ("may", "march", "august"):
+        return bool(m["year"])
+    if m["year"] or m["yearly"] or m["which"] or m["relative"]:
+        return True
+    before = ctx.sentence[: m.start()]
+    ends = _ENDS.match(ctx.sentence, m.end()) is not None
     if _BEFORE_MONTH.search(before):
         # At the beginning, or after a comma, it may be someone's name or a verb.
-        plain = re.search(r"[a-z][ -]$", before) is not None
-        return plain or re.match(r"\s*(?:$|[,.;:)–—-]|\w+ed\b)", after) is not None
-    return re.match(r"\s*(?:$|[,.;:)–—]|'s\b)", after) is not None and not re.search(
-        r"[A-Z][\w.]*\s$", before
-    )
+        return ends or before[-2:-1].islower()
+    return ends and not _CAPITAL.search(before)
 
 
 def whole_month(m: Match, ctx: Context) -> Meaning | None:
+    """ "March", "last March", "March of last year"."""
     if not _is_month(m, ctx):
         return None
     number = words.month(m["month"])
@@ -108,43 +117,40 @@ def whole_month(m: Match, ctx: Context) -> Meaning | None:
 
 
 def named_season(m: Match, ctx: Context) -> Meaning | None:
+    """ "last spring", "the summer of 2019"; "fall" and "spring" alone may be other words."""
     name = m["season"].lower()
-    named = m["which"] or m["relative"] or m["year"] or m["yearly"]
-    before = ctx.sentence[max(0, m.start() - 14) : m.start()]
-    leads = r"\b(?:in|during|over|by|until|till|since|before|after|from|through|throughout|of|early|mid|mid-|late|for|this|last)(?: the)?[ -]$"
-    if not named and (
-        not re.search(leads, before + ("the " if m["the"] else ""), re.I)
-        or re.match(r" of\b| \w+ings?\b", ctx.sentence[m.end() :])
-    ):
-        return None
+    if not (m["which"] or m["relative"] or m["year"] or m["yearly"]):
+        if not _BEFORE_SEASON.search(ctx.sentence[: m.start("season")]):
+            return None
+        if _NO_SEASON.match(ctx.sentence, m.end()):
+            return None
     name = "autumn" if name == "fall" else name
     return yearly(m, ctx, lambda year: season(year, name), "season")
 
 
 def named_holiday(m: Match, ctx: Context) -> Meaning | None:
+    """ "Christmas Day", "Good Friday 2021"."""
     return yearly(m, ctx, lambda year: one_day(words.holiday(m["holiday"], year)), "day")
 
 
 def whole_year(m: Match, ctx: Context) -> Meaning | None:
-    first = int(m["year"])
-    before, after = ctx.sentence[: m.start()], ctx.sentence[m.end() :]
-    if m["the"] is None and not _SURE_YEAR.search(before):
-        if not 1700 <= first <= 2100 or not _LIKELY_YEAR.search(before):
-            return None
-    if _COUNTABLE.match(after) or re.match(r" ?(?:bc|bce|b\.c\.)\b", after, re.I):
+    """ "in 2019", "2019-21"; None for other numbers."""
+    first, before = int(m["year"]), ctx.sentence[: m.start()]
+    sure = m["the"] is not None or _SURE_YEAR.search(before)
+    if not sure and not (1700 <= first <= 2100 and _LIKELY_YEAR.search(before)):
         return None
-    if m["to"] is None or ctx.limit <= m.start("to"):
-        return years(first), "year"
+    if _COUNTABLE.match(ctx.sentence, m.end()) or _BC.match(ctx.sentence, m.end()):
+        return None
     short = m["to"]
+    if short is None or ctx.limit <= m.start("to"):
+        return years(first), "year"
     last = int(str(first)[: 4 - len(short)] + short)
     return (years(first, last - first + 1), "year") if last > first else None
 
 
 def whole_decade(m: Match, ctx: Context) -> Meaning | None:
-    if re.search(
-        r"\b(?:his|her|their|my|our|your|low|high)(?: (?:early|mid|late))?[ -]$",
-        ctx.sentence[: m.start()],
-    ):
+    """ "the 1990s", "the nineties"; "the 1800s" are the hundred years."""
+    if _AGED.search(ctx.sentence[: m.start()]):
         return None
     said = m["decade"].lower()
     if said[0].isalpha():
@@ -159,20 +165,20 @@ def whole_decade(m: Match, ctx: Context) -> Meaning | None:
 
 
 def whole_century(m: Match, ctx: Context) -> Meaning | None:
+    """ "the 19th century"."""
     number = words.ordinal(m["ordinal"])
-    if number < 1 or re.match(r" (?:bc|bce|b\.c\.)\b", ctx.sentence[m.end() :], re.I):
-        return (None, "century") if number > 0 else None
+    if number < 1:
+        return None
+    if _BC.match(ctx.sentence, m.end()):
+        return None, "century"
     return years(100 * number - 99, 100), "century"
 
 
 def whole_quarter(m: Match, ctx: Context) -> Meaning | None:
+    """ "the third quarter", "Q3 2023"."""
     groups = m.groupdict()
     number = int(groups["q"]) if groups.get("q") else words.ordinal(m["nth"])
     number = 4 if number == -1 else number
-    if re.match(r" of (?!the year)", ctx.sentence[m.end() :]):
+    if _OF_ELSE.match(ctx.sentence, m.end()):
         return None
-
-    def of_year(year: int) -> Interval:
-        return months(date(year, 3 * number - 2, 1), 3)
-
-    return yearly(m, ctx, of_year, "quarter")
+    return yearly(m, ctx, lambda year: months(date(year, 3 * number - 2, 1), 3), "quarter")

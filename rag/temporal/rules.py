@@ -32,9 +32,14 @@ _YEARLESS = r"(?P<year>(?!))?(?P<yearly>(?!))?"
 
 RULES: tuple[Rule, ...] = (
     _rule(
-        r"(?P<y>[12]\d{3})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})(?!\d)(?:t[\d:.+z-]+)?", named.iso
+        r"(?P<y>[12]\d{3})(?P<one>[-/.])(?P<m>\d{1,2})(?P<two>[-/.])(?P<d>\d{1,2})(?!\d)"
+        r"(?:t[\d:.+z-]+)?",
+        named.iso,
     ),
-    _rule(r"(?P<first>\d{1,2})([-/.])(?P<second>\d{1,2})\2(?P<y>[12]\d{3})(?!\d)", named.digits),
+    _rule(
+        r"(?P<first>\d{1,2})(?P<one>[-/.])(?P<second>\d{1,2})(?P<two>[-/.])(?P<y>[12]\d{3})(?!\d)",
+        named.digits,
+    ),
     _rule(rf"(?:the )?{DAY}{_JOIN}{_LAST} (?:of )?{MONTH}{OF_YEAR}?", named.day_range),
     _rule(rf"{MONTH} {DAY}{_JOIN}{_LAST}{OF_YEAR}?", named.day_range),
     _rule(rf"(?:the )?{DAY}[ -](?:of )?{MONTH}{OF_YEAR}?", named.dated),
@@ -53,8 +58,8 @@ RULES: tuple[Rule, ...] = (
         deictic.on_weekday,
     ),
     _rule(
-        rf"(?P<deictic>the day before yesterday|the day after tomorrow|yesterday|tomorrow|today|tonight"
-        rf"|this {DAYPART}|last (?:night|evening)|overnight)(?: {DAYPART})?(?!\w)",
+        rf"(?P<deictic>the day before yesterday|the day after tomorrow|yesterday|tomorrow|today"
+        rf"|tonight|this {DAYPART}|last (?:night|evening)|overnight)(?: {DAYPART})?(?!\w)",
         deictic.near_day,
     ),
     _rule(
@@ -62,7 +67,8 @@ RULES: tuple[Rule, ...] = (
         deictic.weekdays_ago,
     ),
     _rule(
-        rf"{_APPROX}{NUMBER} {UNIT} ago(?: (?P<exact>to ?day|yesterday|this (?:week|month)))?(?!\w)",
+        rf"{_APPROX}{NUMBER} {UNIT} ago"
+        rf"(?: (?P<exact>to ?day|yesterday|this (?:week|month)))?(?!\w)",
         deictic.ago,
     ),
     _rule(
@@ -75,11 +81,12 @@ RULES: tuple[Rule, ...] = (
         deictic.units_around,
     ),
     _rule(
-        rf"(?P<in>in )?{_APPROX}{NUMBER} {UNIT}(?P<time>'?s?'? time| from (?:now|today)| hence)?(?!\w)",
+        rf"(?P<in>in )?{_APPROX}{NUMBER} {UNIT}"
+        r"(?P<time>'?s?'? time| from (?:now|today)| hence)?(?!\w)",
         deictic.from_now,
     ),
     _rule(
-        rf"the (?P<unit>weekend|week|month|year|decade) (?P<side>before last|after next)",
+        r"the (?P<unit>weekend|week|month|year|decade) (?P<side>before last|after next)",
         deictic.unit_but_one,
     ),
     _rule(
@@ -88,13 +95,15 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(r"the (?P<unit>weekend|day|week|month|year|decade|century)(?!\w)", deictic.the_unit),
     _rule(
-        rf"(?:the )?(?P<nth>first|second|third|fourth|final|1st|2nd|3rd|4th) quarter{OF_YEAR}?(?!\w)",
+        rf"(?:the )?(?P<nth>first|second|third|fourth|final|1st|2nd|3rd|4th) quarter{OF_YEAR}?"
+        r"(?!\w)",
         named.whole_quarter,
     ),
     _rule(rf"Q(?P<q>[1-4]){OF_YEAR}?(?!\w)", named.whole_quarter),
     _rule(rf"(?:the )?{ORDINAL} century", named.whole_century),
     _rule(
-        r"(?:the )?(?:'?(?P<decade>\d0|[12]\d\d0|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?=ies)))'?(?:s|ies)(?!\w)",
+        r"(?:the )?(?:'?(?P<decade>\d0|[12]\d\d0"
+        r"|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?=ies)))'?(?:s|ies)(?!\w)",
         named.whole_decade,
     ),
     _rule(
@@ -105,9 +114,19 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+# All patterns in one, a group for each: most words begin no expression, and this tells at once.
+_ANY = re.compile(
+    "|".join("(" + re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern) + ")" for pattern, _ in RULES),
+    re.I,
+)
+
+
 def read(ctx: Context, at: int) -> Timex | None:
     """The simple expression that begins at sentence[at], if one does."""
-    for pattern, meaning in RULES:
+    gate = _ANY.match(ctx.sentence, at)
+    if gate is None or gate.lastindex is None:
+        return None
+    for pattern, meaning in RULES[gate.lastindex - 1 :]:
         m = pattern.match(ctx.sentence, at)
         if m is None:
             continue
