@@ -297,6 +297,11 @@ class AskResponse(BaseModel):
     answers: list[AnswerOut] = Field(description="best first; candidates if `answer` is null")
     timings_ms: TimingsOut
     models: ModelsOut
+    as_of: date | None = Field(
+        None,
+        description="the day after which articles were left out; only if the question names one",
+        exclude_if=lambda day: day is None,
+    )
 
     @classmethod
     def of(cls, reply: Reply) -> Self:
@@ -312,6 +317,7 @@ class AskResponse(BaseModel):
                 total=round(reply.timings.total, 1),
             ),
             models=ModelsOut(encoder=reply.encoder, reader=reply.reader),
+            as_of=reply.as_of,
         )
 
 

@@ -1,13 +1,14 @@
 """How replies look in a terminal: colours where there are any, plain text in a pipe."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rag.types import Article, Citation, Hit, Reply, Story
+from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
 _SHORT = 160
 
@@ -15,6 +16,8 @@ _SHORT = 160
 def print_reply(reply: Reply) -> None:
     """The answers with their citations, or the candidates of an abstention."""
     console = Console(highlight=False)
+    if reply.as_of is not None:
+        console.print(Text(f"as of {_day(reply.as_of)}: later articles left out", style="dim"))
     if not reply.answers:
         console.print("No answer: the collection holds nothing about this.")
         return
@@ -24,6 +27,8 @@ def print_reply(reply: Reply) -> None:
     shown = reply.answers[:1] if reply.answered else reply.answers[:3]
     for answer in shown:
         line = Text(answer.text, style="bold green" if reply.answered else "bold yellow")
+        if days := _meant(answer):
+            line.append(f" = {days}", style="not bold")
         line.append(f"   {answer.confidence:.0%} sure", style="not bold dim")
         count = answer.independent_sources
         sources = "1 source" if count == 1 else f"{count} independent sources"
@@ -58,8 +63,43 @@ def _print_citation(console: Console, citation: Citation) -> None:
 
 def _heading(article: Article) -> str:
     day = article.published
-    parts = [article.title or "(untitled)", article.source, day and f"{day.day} {day:%B %Y}"]
+    parts = [article.title or "(untitled)", article.source, day and _day(day)]
     return ", ".join(part for part in parts if part)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def _meant(answer: Answer) -> str | None:
+    """The days that an answer means, or None where it names no time or says just that."""
+    if answer.when is None:
+        return None
+    days = days_in_words(answer.when)
+    return None if days.casefold() in answer.text.casefold() else days
+
+
+def days_in_words(days: Interval) -> str:
+    """5 December 2023, 18-24 March 2024, June 2024, 1990-1999: with a dash, and no more than
+    is needed."""
+    start, end = days.start, days.end
+    if start == end:
+        return _day(start)
+    following = end + timedelta(days=1)
+    if start.day == following.day == 1:  # whole months
+        if start.month == following.month == 1:
+            return _span(str(start.year), str(end.year))
+        whole_year = f" {start.year}" if start.year != end.year else ""
+        return _span(f"{start:%B}{whole_year}", f"{end:%B}", f" {end.year}")
+    if start.year != end.year:
+        return _span(_day(start), _day(end))
+    if start.month != end.month:
+        return _span(f"{start.day} {start:%B}", f"{end.day} {end:%B}", f" {end.year}")
+    return f"{start.day}–{end.day} {end:%B} {end.year}"
+
+
+def _span(first: str, last: str, shared: str = "") -> str:
+    return last + shared if first == last else f"{first} – {last}{shared}"
 
 
 def print_explanation(reply: Reply, console: Console) -> None:

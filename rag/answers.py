@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from rag.citations import cite
 from rag.confidence import Calibration, Features, log_sigmoid
 from rag.equality import normalize_answer, same_answer
-from rag.types import Answer, Article, Hit, Passage, Span
+from rag.temporal import when_of
+from rag.types import Answer, Article, Citation, Hit, Interval, Passage, Span
 
 _FARTHEST = 10.0  # logits: a margin beyond it says no more
 
@@ -126,14 +127,22 @@ def make_answers(
     confidence = 1.0
     for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
         confidence = min(confidence, calibration.confidence(candidate.features))
+        citations = tuple(
+            cite(spans, stories[spans[0].passage.article.id]) for spans in candidate.told
+        )
         answers.append(
             Answer(
                 text=candidate.text,
                 confidence=confidence,
-                citations=tuple(
-                    cite(spans, stories[spans[0].passage.article.id]) for spans in candidate.told
-                ),
+                citations=citations,
                 independent_sources=len(candidate.told),
+                when=_when(citations),
             )
         )
     return tuple(answers)
+
+
+def _when(citations: Sequence[Citation]) -> Interval | None:
+    """The days that the words mean where they are cited first, of the citations that tell."""
+    told = (when_of(c.article.text, c.start, c.end, c.article.published) for c in citations)
+    return next((days for days in told if days is not None), None)

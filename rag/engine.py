@@ -15,6 +15,7 @@ from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
+from rag.period import period_of
 from rag.reader import Reader
 from rag.respelling import respell
 from rag.retriever import Retriever
@@ -248,16 +249,24 @@ class Dateline:
     ) -> Reply:
         """Answers from the best `top_k` passages of the collection.
 
-        `as_of` leaves out what was published later, as `until` does; both are inclusive.
+        `as_of` leaves out what was published later, as `until` does; both are inclusive. So does
+        "as of 1 December 2023" in the question, which is then read and searched without it; of
+        several days the earliest counts.
         """
         reader = self.reader  # loading it is no part of the time a question takes
         began = time.perf_counter()
+        asked = period_of(_checked(question), date.today())
+        if asked.as_of is not None:
+            as_of = asked.as_of if as_of is None else min(as_of, asked.as_of)
         ends = [day for day in (as_of, until) if day is not None]
         where = Filter(since, min(ends, default=None), tuple(sources))
-        hits = self.search(question, self._top_k if top_k is None else top_k, where)
+        hits = self.search(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
         stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
-        return self._reply(reader, question.strip(), hits, stories, began)
+        reply = self._reply(reader, asked.question, hits, stories, began)
+        return replace(
+            reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
+        )
 
     def read(self, question: str, articles: Sequence[Article]) -> Reply:
         """Answers from the whole text of the given articles, without retrieval."""

@@ -182,7 +182,8 @@ class Reply:
     """What `Dateline.ask` returns: the answers, best first, and whether the best one is given.
 
     `answered` is False when the best confidence is below the threshold; `answers` then holds
-    the candidates. `hits` are the passages that were read.
+    the candidates. `hits` are the passages that were read. `as_of` is the day after which
+    evidence was left out because the words of the question say so, as "as of May 2024" does.
     """
 
     question: str
@@ -192,3 +193,4 @@ class Reply:
     timings: Timings
     encoder: str
     reader: str
+    as_of: date | None = None

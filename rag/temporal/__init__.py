@@ -1,0 +1,143 @@
+"""The days that words of an article mean: "Tuesday" and its date become 2023-12-05."""
+
+import re
+from dataclasses import replace
+from datetime import date
+
+from rag.chunking import sentence_around
+from rag.temporal.anchors import WORD_START, anchor
+from rag.temporal.days import years
+from rag.temporal.expressions import Context, Timex
+from rag.temporal.timex import parse
+from rag.temporal.words import CLOCK, DAYPART, NUMBER, UNIT
+from rag.types import Interval
+
+_AROUND = 1000  # characters each side in which the sentence is looked for
+_BEFORE = 60  # characters before the words in which an expression may begin
+# Every replacement is one character long: offsets stay.
+_PLAIN = str.maketrans("’‘\u00a0\u202f\u2009\n\t\r‑", "''      -")
+_PLAIN_LINES = {key: value for key, value in _PLAIN.items() if chr(key) != "\n"}
+_HINT = re.compile(
+    r"\d|day|week|month|year|quarter|decade|centur|night|morning|evening|afternoon|morrow|fortnight"
+    r"|ago\b|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring"
+    r"|summer|autumn|fall|winter|christmas|easter|new year|halloween|pentecost|thanks|twent|thirt"
+    r"|fort|fift|sixt|sevent|eight|ninet|first|second|third|fourth|sixth|ninth|tenth|twelfth|eleventh"
+    r"|earlier|later|end|half|eve)",
+    re.I,
+)
+_LEAD = re.compile(
+    rf"(?:on|in|at|by|since|from|until|till|before|after|during|around|about|approximately|roughly"
+    rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the|shortly"
+    rf"|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock|effective"
+    rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps|probably|likely|no later than|back"
+    rf"|not|later|earlier|some point|again|ahead|prior to|following|sundown|breakfast|lunch"
+    rf"|{DAYPART}|{CLOCK})(?:,? |-)",
+    re.I,
+)
+_TAIL = re.compile(
+    rf"'?s?$|[,;:(–—]| [(–—-]|'?s?\)?$| (?:on|in|at|of|by|after|before|when|while|as|with|for|to|from|and"
+    rf"|or|but|until|since|during|because|where|that|which|at|near|around|about|ahead|following"
+    rf"|local|early|late|alone|onwards?|a|the|if|unless|so|ago|itself|{DAYPART})\b",
+    re.I,
+)
+_YEAR_ALONE = re.compile(r"[12]\d{3}$")
+_COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?: {UNIT})?$", re.I)
+_TAKEN_IN = re.compile(
+    r"\b(?:last|next|this|that|past|coming|previous|following|preceding|same|every|each|most|any|a"
+    r"|an|one|some|alternate|many|first|second|third|fourth|final|subsequent|earlier|later"
+    r"|the day (?:before|after)|(?:mon|tues|wednes|thurs|fri|satur|sun)day,?(?: the)?) $",
+    re.I,
+)
+_RECURRENT = re.compile(r"\b(?:every|each|most|any|an?|one|some|alternate|many|other) $", re.I)
+
+
+def when_of(text: str, start: int, end: int, published: date | None) -> Interval | None:
+    """The days that the words text[start:end] of an article mean, or None.
+
+    Worked out from the publication day, the tense of the sentence and the words around: "Tuesday"
+    sees "last", "the 12th" sees "of March", "two days later" sees the day in its sentence. None
+    where the words name no time (a duration, an age, "recently", "on Tuesdays") or it cannot be
+    known (no publication day, nothing in the sentence to count from).
+
+    Conventions. Weeks run from Monday to Sunday. "last Tuesday" and "next Tuesday" are the
+    nearest before and after the publication day; "on Tuesday" is that day or before it in the past
+    and after it in the future. "early", "mid" and "late" cut a month after its days 10 and 20, a
+    year after April and August (`rag.temporal.days.portion`), and "start", "middle" and "end" cut likewise.
+    As in TIMEX3, what is counted is as exact as its unit: days and weeks give a day ("two weeks
+    ago"), months a calendar month, years a calendar year. "within two weeks" begins on the
+    publication day. A century begins with its year 1; seasons are the meteorological ones of the
+    northern half.
+    """
+    if not _HINT.search(text, start, end):
+        return None
+    offset = max(0, start - _AROUND)
+    window = text[offset : end + _AROUND].translate(_PLAIN_LINES)
+    first, last = sentence_around(window, start - offset, end - offset)
+    sentence = window[first:last].translate(_PLAIN)
+    found = _find(sentence, start - offset - first, end - offset - first, published)
+    return None if found is None else found.days
+
+
+def when_begins(question: str, start: int, today: date) -> Timex | None:
+    """The expression of time that begins at question[start], past words such as "the end of",
+    as seen from today; what could be past or to come is past."""
+    sentence = question.translate(_PLAIN)
+    at = start
+    ctx = Context(sentence, today, len(sentence), sense=-1)
+    while (found := parse(ctx, at)) is None:
+        lead = _LEAD.match(sentence, at)
+        if lead is None:
+            return None
+        at = lead.end()
+    return found
+
+
+def _find(sentence: str, start: int, end: int, published: date | None) -> Timex | None:
+    """The expression of time that sentence[start:end] is, or begins with, or is a part of."""
+    while start < end and not (sentence[start].isalnum() or sentence[start] == "'"):
+        start += 1
+    while start < end and sentence[end - 1] in " ,;:.!?\"'”“)]":
+        end -= 1
+    if start >= end:
+        return None
+    bare = Context(sentence, published, end)
+    ctx = replace(bare, anchor=lambda a, b, ahead: anchor(bare, a, b, ahead))
+    at = start
+    while (found := parse(ctx, at)) is None:
+        lead = _LEAD.match(sentence, at, end)
+        if lead is None:
+            larger = _taken_in(ctx, start, end, None)
+            if larger and larger.days and _YEAR_ALONE.match(sentence[start:end]):
+                year = int(sentence[start:end])
+                return replace(larger, days=years(year), grain="year")
+            return larger
+        at = lead.end()
+    if found.end < end and not _TAIL.match(sentence[found.end : end]):
+        return None
+    if found.end > end and _COUNT.match(sentence[start:end]) and not found.days == None:
+        if not re.search(r"\d(?:st|nd|rd|th)?$", sentence[start:end]) or _is_count(sentence, end):
+            return None
+    if at == start and _TAKEN_IN.search(sentence, 0, start):
+        if _RECURRENT.search(sentence, 0, start):
+            return (
+                _taken_in(ctx, start, end, found)
+                if re.search(r"\bone $", sentence[:start])
+                else None
+            )
+        return _taken_in(ctx, start, end, found) or found
+    return found
+
+
+def _is_count(sentence: str, end: int) -> bool:
+    return re.match(rf" {UNIT}", sentence[end:], re.I) is not None
+
+
+def _taken_in(ctx: Context, start: int, end: int, found: Timex | None) -> Timex | None:
+    """The shortest expression that begins before the words and holds them."""
+    least = end if found is None else found.end
+    starts = [m.start() for m in WORD_START.finditer(ctx.sentence, max(0, start - _BEFORE), start)]
+    for at in reversed(starts):
+        larger = parse(ctx, at)
+        if larger is not None and larger.end >= least and not _TAKEN_IN.search(ctx.sentence, 0, at):
+            return larger
+    return None

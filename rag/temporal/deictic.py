@@ -1,0 +1,247 @@
+"""What is told from the day of the article: yesterday, "on Tuesday", "last week", "a year ago"."""
+
+import re
+from datetime import date, timedelta
+
+from rag.temporal import words
+from rag.temporal.days import (
+    MONTHS_IN,
+    Grain,
+    Which,
+    month_later,
+    one_day,
+    period,
+    shifted,
+    weekday,
+)
+from rag.temporal.expressions import ANCHORED, WHICH, Context, Match, Meaning, relative_step
+from rag.types import Interval
+
+_STEPS = {"last": -1, "this": 0, "next": 1}
+_CLOCKED = ("hour", "minute")
+_SHORT = ("sun", "sat", "mon", "wed", "fri", "thu", "tue")
+_LATER = re.compile(r"\blater (?:on )?$", re.I)
+_NIGHT_OF = re.compile(r" (?:on|into|from)? ?[A-Z]")
+_PART_OF = re.compile(
+    r"\b(?:earlier|later|start|beginning|middle|end|half|close|part|late|early|quarter|months?|weeks?"
+    r"|days?) (?:in|on|of) $",
+    re.I,
+)
+_INEXACT = re.compile(r"\b(?:(?:more|less|fewer|longer) than|over|under|at least|up to) $", re.I)
+_BEFORE_NTH = re.compile(r"\b(?:on|by|since|until|from|before|after|to|and|or|day,?) $", re.I)
+_NO_NTH = re.compile(
+    r"[ -](?!(?:and|to|or|at|in|for|with|that|it|he|she|they|the|after|before|when|until|as|by|of|from"
+    r"|but|a|on|will|was|is)\b)[a-z]"
+)
+
+
+def on_weekday(m: Match, ctx: Context) -> Meaning | None:
+    """ "on Tuesday", "last Tuesday", "Tuesday of next week", "the following Tuesday"."""
+    if m["weekday"].rstrip(".") in _SHORT:  # in small letters another word
+        return None
+    number = words.weekday(m["weekday"])
+    if (step := relative_step(m)) is not None:
+        base = ctx.anchor(m.start(), m.end(), False)
+        if base is None or base.days is None:
+            return None, "day"
+        edge = base.days.start if step < 1 else base.days.end
+        which: Which = "last" if step < 0 else "next" if step > 0 else "this"
+        return one_day(weekday(number, edge, which)), "day"
+    if ctx.today is None:
+        return None, "day"
+    groups = m.groupdict()
+    if week := groups["week"] or groups["week_before"]:
+        monday = period(ctx.today, "week", _STEPS[week.lower()]).start
+        return one_day(monday + timedelta(days=number)), "day"
+    if m["further"]:  # "Tuesday week"
+        weeks = 2 if m["further"] == "fortnight" else 1
+        return one_day(weekday(number, ctx.today, "next") + timedelta(weeks=weeks)), "day"
+    said = m["which"] or m["which_after"]
+    if said is None:
+        which = ctx.which(m)
+        later = _LATER.search(ctx.sentence[: m.start()])
+        return one_day(weekday(number, ctx.today, "this" if later else which)), "day"
+    which = WHICH[said.lower()]
+    if which == "this" and ctx.which(m) == "past":
+        which = "past"
+    return one_day(weekday(number, ctx.today, which)), "day"
+
+
+def near_day(m: Match, ctx: Context) -> Meaning | None:
+    """yesterday, tonight, "this morning", "the day after tomorrow"."""
+    if ctx.today is None:
+        return None, "day"
+    said = m["deictic"].lower()
+    if said.startswith("overnight"):
+        if _NIGHT_OF.match(ctx.sentence, m.end()):  # the day is named, and read by itself
+            return None
+        first = ctx.today if ctx.which(m) == "future" else ctx.today - timedelta(days=1)
+        return Interval(first, first + timedelta(days=1)), "day"
+    step = 0
+    if "yesterday" in said or said.startswith("last"):
+        step = -1
+    elif "tomorrow" in said:
+        step = 1
+    if said.startswith("the day"):
+        step *= 2
+    return one_day(ctx.today + timedelta(days=step)), "day"
+
+
+def near_unit(m: Match, ctx: Context) -> Meaning | None:
+    """ "last week", "the following month", "the year before last"."""
+    grain: Grain = "weekend" if m["unit"].lower() == "weekend" else words.unit(m["unit"])[0]
+    if (step := relative_step(m)) is not None:
+        base = ctx.anchor(m.start(), m.end(), False)
+        if base is None or base.days is None:
+            return None, grain
+        if grain == "day":
+            edge = base.days.end if step > 0 else base.days.start
+            return one_day(edge + timedelta(days=step)), grain
+        return period(base.days.start, grain, step), grain
+    if ctx.today is None:
+        return None, grain
+    which = WHICH[m["which"].lower()]
+    step = _STEPS[which]
+    if grain == "weekend" and step:
+        step = 0 if m["which"].lower() in ("the coming", "coming", "this coming") else step
+        if m["which"].lower() in ("the past", "past", "this past"):
+            step = -1 if ctx.today.weekday() < 6 else 0
+    elif grain == "weekend" and ctx.today.weekday() < 5 and ctx.which(m) == "past":
+        step = -1
+    if m["which"].lower() in ("the past", "the coming") and grain != "weekend":
+        return _window(ctx.today, 1, grain, step), grain
+    if grain == "day":
+        return None
+    return period(ctx.today, grain, step), grain
+
+
+def unit_but_one(m: Match, ctx: Context) -> Meaning | None:
+    """ "the week before last", "the month after next"."""
+    grain: Grain = "weekend" if m["unit"].lower() == "weekend" else words.unit(m["unit"])[0]
+    if ctx.today is None:
+        return None, grain
+    return period(ctx.today, grain, -2 if m["side"].lower() == "before last" else 2), grain
+
+
+def the_unit(m: Match, ctx: Context) -> Meaning | None:
+    """ "at the weekend"; "the year" and "the month" mean the ones we are in."""
+    said = m["unit"].lower()
+    grain: Grain = "weekend" if said == "weekend" else words.unit(said)[0]
+    if grain == "weekend":
+        if ctx.today is None:
+            return None, grain
+        weekend = period(ctx.today, grain)
+        past = ctx.which(m) != "future"
+        if past and ctx.today < weekend.start:
+            weekend = period(ctx.today, grain, -1)
+        return weekend, grain
+    if not _PART_OF.search(ctx.sentence[: m.start()]):
+        return None
+    base = ctx.anchor(m.start(), m.end(), False) if grain == "day" else None
+    day = base.days.start if base and base.days else ctx.today
+    return (period(day, grain) if day else None), grain
+
+
+def _window(today: date, count: int, grain: Grain, step: int) -> Interval:
+    """The `count` units up to today, or from today on."""
+    if grain in ("day", "week"):
+        there = today + step * timedelta(days=count * (7 if grain == "week" else 1))
+    else:
+        there = month_later(today, step * count * MONTHS_IN[grain])
+    return Interval(min(today, there), max(today, there))
+
+
+def units_around(m: Match, ctx: Context) -> Meaning | None:
+    """ "the past two weeks", "within ten days"."""
+    if m["unit"].lower() in _CLOCKED:
+        return None
+    grain, size = words.unit(m["unit"])
+    if ctx.today is None:
+        return None, grain
+    count = 1 if m["number"] is None else words.number(m["number"])
+    backwards = m["window"].lower().split()[-1] in ("past", "last", "previous")
+    if m["window"].lower() == "within" and ctx.which(m) == "past":
+        return None, grain
+    return _window(ctx.today, count * size, grain, -1 if backwards else 1), grain
+
+
+def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
+    if ctx.today is None or _INEXACT.search(ctx.sentence[: m.start()]):
+        return None, "day"
+    count = words.number(m["number"])
+    said = m["unit"].lower()
+    if said in _CLOCKED:
+        hours = count if said == "hour" else 0
+        return one_day(ctx.today + sign * timedelta(days=hours // 24)), "day"
+    grain, size = words.unit(said)
+    moved = shifted(one_day(ctx.today), "day", grain, sign * count * size)
+    return moved, grain
+
+
+def ago(m: Match, ctx: Context) -> Meaning | None:
+    """ "two weeks ago", "a year ago today"."""
+    days, grain = _counted(ctx, m, -1)
+    exact = (m["exact"] or "").lower()
+    if days is None or ctx.today is None or not exact or m["unit"].lower() in _CLOCKED:
+        return days, grain
+    count = words.number(m["number"])
+    unit, size = words.unit(m["unit"])
+    back = -count * size
+    if unit in ("day", "week"):
+        there = shifted(one_day(ctx.today), "day", unit, back).start
+    else:
+        there = month_later(ctx.today, back * MONTHS_IN[unit])
+    if "week" in exact or "month" in exact:
+        finer: Grain = "week" if "week" in exact else "month"
+        return period(there, finer), finer
+    return one_day(there - timedelta(days="yesterday" in exact)), "day"
+
+
+def from_now(m: Match, ctx: Context) -> Meaning | None:
+    """ "in two weeks' time", "in three days" of what is to come, "a month from now"."""
+    if m["time"] is None and (m["in"] is None or ctx.which(m) != "future"):
+        return None
+    return _counted(ctx, m, 1)
+
+
+def weekdays_ago(m: Match, ctx: Context) -> Meaning | None:
+    """ "two Fridays ago"."""
+    if ctx.today is None:
+        return None, "day"
+    back = words.number(m["number"]) - 1
+    latest = weekday(words.weekday(m["name"]), ctx.today, "last")
+    return one_day(latest - timedelta(weeks=back)), "day"
+
+
+def the_nth(m: Match, ctx: Context) -> Meaning | None:
+    """ "the 12th": of the month that is named, of the sentence's, or of the one that fits."""
+    day = words.ordinal(m["day"])
+    if m["monthly"] is None and (
+        not _BEFORE_NTH.search(ctx.sentence[: m.start()]) or _NO_NTH.match(ctx.sentence, m.end())
+    ):
+        return None
+    said = (m["monthly"] or "").lower().removeprefix("the").strip()
+    base = None if said in ("last", "this", "next") else ctx.anchor(m.start(), m.end(), False)
+    if base and base.days and base.grain in ("day", "month", "week"):
+        step = ANCHORED.get(said, 0)
+        first = month_later(base.days.start.replace(day=1), step)
+        return one_day(first.replace(day=day)), "day"
+    if ctx.today is None or said in ("same", "following", "previous", "that"):
+        return None, "day"
+    first = ctx.today.replace(day=1)
+    if m["monthly"]:
+        step = {"last": -1, "next": 1}.get(said, 0)
+        return one_day(month_later(first, step).replace(day=day)), "day"
+    of_months = [month_later(first, step) for step in range(-3, 4)]
+    choices = [
+        start.replace(day=day)
+        for start in of_months
+        if month_later(start, 1) - start >= timedelta(days=day)
+    ]
+    today = ctx.today
+    if ctx.weekday is not None:
+        choices = [c for c in choices if c.weekday() == ctx.weekday] or choices
+        return one_day(min(choices, key=lambda c: abs(c - today))), "day"
+    if ctx.which(m) == "future":
+        return one_day(min(c for c in choices if c >= today)), "day"
+    return one_day(max(c for c in choices if c <= today)), "day"

@@ -1,0 +1,318 @@
+"""Expressions of time put together: parts, ranges, and what is counted from something else."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from rag.temporal import words
+from rag.temporal.days import (
+    Grain,
+    Part,
+    month_later,
+    one_day,
+    period,
+    portion,
+    shifted,
+    weekday,
+)
+from rag.temporal.expressions import Context, Timex
+from rag.temporal.rules import read
+from rag.temporal.words import CLOCK, DAYPART, NUMBER, ORDINAL, UNIT, WEEKDAY
+from rag.types import Interval
+
+_PARTS: dict[str, Part] = {
+    **dict.fromkeys(("early", "start", "beginning", "opening"), "early"),
+    **dict.fromkeys(("mid", "middle"), "mid"),
+    **dict.fromkeys(("late", "end", "close", "closing"), "late"),
+    **dict.fromkeys(("first half", "1st half"), "first half"),
+    **dict.fromkeys(("second half", "2nd half", "latter half", "last half"), "second half"),
+}
+_PART = re.compile(
+    r"(?:very )?(?P<part>early|mid|late)(?: |-)(?:on |in |of )?(?:the )?(?=\S)"
+    r"|(?:the )?(?:very )?(?P<edge>start|beginning|middle|end|close|early part|latter part"
+    r"|(?:first|second|1st|2nd|latter|last) half) of (?:the year (?=\d))?",
+    re.I,
+)
+_SO_FAR = re.compile(r"(?P<side>earlier|later)(?: (?:in|on))? |(?P<far>so far )", re.I)
+_OF_PERIOD = re.compile(
+    rf"(?:the )?{ORDINAL}(?: {NUMBER})? (?:(?P<unit>day|week|weekend|month|quarter|year)s?"
+    rf"|{WEEKDAY}) (?:of|in) ",
+    re.I,
+)
+_AROUND = re.compile(
+    r"(?:the )?(?P<around>week|weekend|month|year|day|date|night|morning|afternoon|evening|eve)"
+    r" (?:of|(?P<from>starting|beginning|commencing|ending)(?: on)?) (?:the )?",
+    re.I,
+)
+_COUNTED = re.compile(
+    rf"(?:(?P<the>the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year))|{NUMBER} {UNIT})"
+    r"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last\b(?! \w+day| week| month| year))|after(?! next\b(?! \w+day| week| month| year))"
+    r"|following|prior to|on|from)(?!\w)|(?= (?:today|tomorrow)\b))",
+    re.I,
+)
+_DATE_NEXT = re.compile(rf"(?:a )?{WEEKDAY}(?:,? (?:on )?| \(|, )(?=(?:the )?[\w]*\d|[A-Z])", re.I)
+_SUFFIX = re.compile(rf",? (?:in the |at )?{DAYPART}(?!\w)", re.I)
+_LEADS = re.compile(rf"(?:on|in|at|of|the|dawn|{DAYPART}|{CLOCK}) ", re.I)
+_RANGE = re.compile(
+    r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
+    re.I,
+)
+_WEEKDAY_ONLY = re.compile(rf"(?:on )?{WEEKDAY}(?: {DAYPART})?$", re.I)
+_FROM = re.compile(r"(?:(?P<between>between)|from|anywhere from) (?:the )?", re.I)
+_SIDE_BY_SIDE = re.compile(r",? (?:just |only )?")
+_APPOSED = re.compile(r"(?:,| \() ?(?:on |in )?|,? on |, which was (?:on )?", re.I)
+
+
+def parse(ctx: Context, at: int) -> Timex | None:
+    """The longest expression of time that begins at sentence[at], if one does."""
+    if between := _FROM.match(ctx.sentence, at):
+        inner = _simple(ctx, between.end())
+        joined = None if inner is None else _range(ctx, between.end(), inner)
+        return None if joined is None else replace(joined, start=at)
+    first = _simple(ctx, at)
+    if first is None:
+        return None
+    return _range(ctx, at, first) or first
+
+
+def _simple(ctx: Context, at: int) -> Timex | None:
+    """An expression that is no range."""
+    found = _composed(ctx, at) or read(ctx, at)
+    if found and found.grain == "day" and (more := _SUFFIX.match(ctx.sentence, found.end)):
+        found = replace(found, end=more.end())
+    return found
+
+
+def _inner(ctx: Context, at: int) -> Timex | None:
+    """An expression that stands in another one; three deep is as deep as sense goes."""
+    return None if ctx.depth == 3 else _simple(replace(ctx, depth=ctx.depth + 1), at)
+
+
+def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
+    """ "3 March to 5 April", "Monday and Tuesday"; None where no range goes on."""
+    m = _RANGE.match(ctx.sentence, first.end)
+    if m is None or m.end() >= ctx.limit:
+        return None
+    last = _simple(ctx, m.end())
+    if last is None:
+        return None
+    unknown = Timex(at, last.end, None, last.grain)
+    if last.days is None:
+        return unknown
+    named = _WEEKDAY_ONLY.match(ctx.sentence[at : first.end])
+    if named and first.days is not None:
+        # Days of the week run on from the first; all are past if the first one is.
+        again = _WEEKDAY_ONLY.match(ctx.sentence[m.end() : last.end])
+        if again:
+            start = first.days.start
+            end = start + timedelta(days=(last.days.start - start).days % 7)
+            if ctx.today and start <= ctx.today < end and end - timedelta(weeks=1) > start:
+                start, end = start - timedelta(weeks=1), end - timedelta(weeks=1)
+            return _joined(
+                ctx,
+                at,
+                m,
+                Timex(at, first.end, one_day(start), "day"),
+                replace(last, days=one_day(end)),
+            )
+    earlier = _simple(replace(ctx, today=last.days.start, sense=-1), at)
+    if earlier is None or earlier.days is None:
+        return unknown
+    if (
+        first.days is not None
+        and first.days.end < last.days.start
+        and re.search(r"\d{4}|year|ago|yesterday|today|last|next", ctx.sentence[at : first.end])
+    ):
+        earlier = first
+    return _joined(ctx, at, m, earlier, last)
+
+
+def _joined(ctx: Context, at: int, m: re.Match[str], first: Timex, last: Timex) -> Timex | None:
+    assert first.days is not None
+    assert last.days is not None
+    if last.days.end < first.days.start:
+        return None
+    between = _FROM.match(ctx.sentence[max(0, at - 8) : at])
+    adjacent = last.days.start - first.days.end <= timedelta(days=1)
+    if (m["word"] or "").lower() in ("and", "or") and not between and not adjacent:
+        return Timex(at, last.end, None, last.grain)  # two times, not the days between them
+    return Timex(at, last.end, Interval(first.days.start, last.days.end), last.grain)
+
+
+def _composed(ctx: Context, at: int) -> Timex | None:
+    """An expression that holds another one."""
+    text = ctx.sentence
+    if m := _SO_FAR.match(text, at):
+        return _so_far(ctx, at, m)
+    if (m := _PART.match(text, at)) and (inner := _inner(ctx, m.end())):
+        name = (m["part"] or m["edge"]).lower()
+        part = _PARTS[{"early part": "early", "latter part": "late"}.get(name, name)]
+        days = inner.days and portion(inner.days, inner.grain, part)
+        return replace(inner, start=at, days=days)
+    if m := _OF_PERIOD.match(text, at):
+        return _of_period(ctx, at, m)
+    if m := _AROUND.match(text, at):
+        return _around(ctx, at, m)
+    if m := _COUNTED.match(text, at):
+        return _counted(ctx, at, m)
+    if (m := _DATE_NEXT.match(text, at)) and not text.startswith("(", m.end()):
+        inner = read(replace(ctx, weekday=words.weekday(m["weekday"])), m.end())
+        if (
+            inner
+            and inner.grain == "day"
+            and inner.days
+            and re.search(r"\d|th\b", text[m.end() : inner.end])
+        ):
+            closed = text[m.end() - 1] == "(" and text.startswith(")", inner.end)
+            return replace(inner, start=at, end=inner.end + closed)
+    return None
+
+
+def _so_far(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
+    """ "earlier this year": from its beginning to today; "later": from today to its end."""
+    inner = _inner(ctx, m.end())
+    if inner is None or inner.days is None:
+        return inner and replace(inner, start=at)
+    days, today = inner.days, ctx.today
+    if today and inner.grain != "day" and days.start <= today <= days.end:
+        later = (m["side"] or "").lower() == "later"
+        days = Interval(today, days.end) if later else Interval(days.start, today)
+    return replace(inner, start=at, days=days)
+
+
+def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
+    """ "the first week of March", "the last Friday in May", "the first three months of 2023"."""
+    inner = _inner(ctx, m.end())
+    if inner is None:
+        return None
+    if inner.days is None:
+        return replace(inner, start=at)
+    whole, nth = inner.days, words.ordinal(m["ordinal"])
+    if m["weekday"]:
+        number = words.weekday(m["weekday"])
+        if nth < 0:
+            day = weekday(number, whole.end, "past")
+        else:
+            day = weekday(number, whole.start, "this") + timedelta(weeks=nth - 1)
+        return Timex(at, inner.end, one_day(day) if day <= whole.end else None, "day")
+    count = 1 if m["number"] is None else words.number(m["number"])
+    unit = m["unit"].lower()
+    if unit == "weekend":
+        last = nth < 0
+        day = (
+            weekday(5, whole.end - timedelta(days=1), "past")
+            if last
+            else weekday(5, whole.start, "this")
+        )
+        day += timedelta(weeks=0 if last else nth - 1)
+        return Timex(at, inner.end, Interval(day, day + timedelta(days=1)), "weekend")
+    if unit in ("day", "week"):
+        size = timedelta(days=count * (7 if unit == "week" else 1))
+        start = whole.end - size + timedelta(days=1) if nth < 0 else whole.start + size * (nth - 1)
+        end = start + size - timedelta(days=1)
+    else:
+        step = count * {"month": 1, "quarter": 3, "year": 12}[unit]
+        after = whole.end + timedelta(days=1)
+        start = month_later(after, -step) if nth < 0 else month_later(whole.start, step * (nth - 1))
+        end = month_later(start, step) - timedelta(days=1)
+    if start < whole.start or end > whole.end:
+        return Timex(at, inner.end, None, "day")
+    grain: Grain = "day" if unit == "day" else words.unit(unit)[0]
+    return Timex(at, inner.end, Interval(start, end), grain)
+
+
+def _around(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
+    """ "the weekend of 3 March", "the week ending 5 May", "the night of 3 March"."""
+    inner = _inner(ctx, m.end())
+    if inner is None or inner.days is None:
+        return inner and replace(inner, start=at)
+    around, day = m["around"].lower(), inner.days.start
+    if around == "eve":
+        return replace(inner, start=at, days=one_day(day - timedelta(days=1)), grain="day")
+    if around in ("week", "weekend") and inner.grain == "day":
+        grain: Grain = "weekend" if around == "weekend" else "week"
+        days = period(day, grain)
+        if m["from"]:
+            six = timedelta(days=6)
+            ending = m["from"].lower() == "ending"
+            days = Interval(day - six, day) if ending else Interval(day, day + six)
+        return Timex(at, inner.end, days, grain)
+    return replace(inner, start=at)
+
+
+def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
+    """ "two days later", "a week before Christmas", "the day after the vote on Tuesday"."""
+    side = (m["side"] or "from").lower()
+    sign = -1 if side in ("earlier", "previously", "before", "prior to") else 1
+    said = (m["one"] or m["unit"]).lower()
+    named = side not in ("later", "earlier", "afterward", "afterwards", "previously")
+    if side in ("on", "from") and ctx.today is None:
+        return None
+    inner = None
+    end = m.end()
+    if named and (inside := _after_leads(ctx, m.end())):
+        inner = inside
+        end = inner.end
+        if re.match(r"'s? | \w", ctx.sentence[end:]):  # "two days before Sunday's election"
+            end = max(end, ctx.limit)
+    elif side in ("on", "from"):
+        return None
+    if (
+        inner is None
+        and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :])
+        and side in ("later", "earlier")
+    ):
+        return (
+            Timex(at, end, None, "day") if "than" in ctx.sentence[m.end() : m.end() + 6] else None
+        )
+    if inner is None and ctx.counted:
+        return Timex(at, end, None, "day")
+    if inner is None:
+        beside = _apposed(ctx, at, m.end())
+        if beside is not None:
+            return replace(beside, start=at, end=end)
+        # What was "after the vote" is counted from a day that the rest of the clause names.
+        ahead = named and re.match(
+            r" (?:the|a|an|his|her|its|their|it|he|she|they|[A-Z])", ctx.sentence[m.end() :]
+        )
+        inner = ctx.anchor(at, m.end(), bool(ahead))
+    if inner is None or inner.days is None:
+        return Timex(at, end, None, "day")
+    if said in ("hour", "minute"):
+        return Timex(at, end, inner.days, inner.grain)
+    unit, size = ("day", 1) if said in ("morning", "evening") else words.unit(said)
+    count = sign * size * (1 if m["one"] else words.number(m["number"]))
+    edge = inner.days
+    if inner.grain != "day" and unit == "day":
+        edge = one_day(edge.start if sign < 0 else edge.end)
+    return Timex(
+        at,
+        end,
+        shifted(edge, inner.grain, unit, count),
+        inner.grain if unit in ("day", "week") else unit,
+    )
+
+
+def _after_leads(ctx: Context, at: int) -> Timex | None:
+    """The expression right after the space at sentence[at], past "on", "noon on" and the like."""
+    at += 1
+    while at < len(ctx.sentence):
+        if found := _inner(ctx, at):
+            return found
+        lead = _LEADS.match(ctx.sentence, at)
+        if lead is None:
+            return None
+        at = lead.end()
+    return None
+
+
+def _apposed(ctx: Context, start: int, end: int) -> Timex | None:
+    """The same time named beside: "two days later, on Thursday", "on Thursday, two days later"."""
+    if (m := _APPOSED.match(ctx.sentence, end)) and (
+        found := read(replace(ctx, counted=True), m.end())
+    ):
+        return found if found.grain == "day" else None
+    other = ctx.anchor(start, end, False)
+    if other is None or other.grain != "day":
+        return None
+    return other if _SIDE_BY_SIDE.fullmatch(ctx.sentence, other.end, start) else None
