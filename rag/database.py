@@ -11,7 +11,7 @@ from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "1"
+SCHEMA = "2"
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -27,6 +27,7 @@ articles = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("title", sa.Text),
     sa.Column("published", sa.Date, index=True),
+    sa.Column("published_from", sa.Text),
     sa.Column("byline", sa.Text),
     sa.Column("source", sa.Text),
     # SQLite's lower() knows ASCII only.
@@ -116,6 +117,7 @@ def article_row(article: Article, seq: int) -> dict[str, Any]:
         "text": article.text,
         "title": article.title,
         "published": article.published,
+        "published_from": article.published_from,
         "byline": article.byline,
         "source": article.source,
         "source_key": article.source.casefold() if article.source else None,
@@ -136,6 +138,7 @@ def row_article(row: sa.Row[Any]) -> Article:
         text=row.text,
         title=row.title,
         published=row.published,
+        published_from=row.published_from,
         byline=row.byline,
         source=row.source,
         url=row.url,

@@ -1,6 +1,6 @@
-"""Plain text, Markdown and HTML files -> `{"text": ..., and what else the page says of itself}`.
+"""Plain text, Markdown and HTML -> `{"text": ..., and what else the page says of itself}`.
 
-The keys are those that `rag.formats.article_from_mapping` knows.
+The keys are those that `rag.fields.article_from_mapping` knows.
 """
 
 import codecs
@@ -99,6 +99,42 @@ def _headline(title: str, headings: list[str], outlet: str) -> str:
         if any(same(headline, heading) for heading in headings) or same(rest, outlet):
             return headline
     return title
+
+
+_DROPPED = frozenset(("script", "style", "iframe", "svg", "audio", "video", "noscript", "template"))
+_BLOCKS = (
+    "p div section article header footer aside blockquote pre hr h1 h2 h3 h4 h5 h6"
+    " ul ol dl dt dd table figure figcaption"
+)
+_BEFORE = dict.fromkeys(_BLOCKS.split(), "\n\n") | {"li": "\n• ", "tr": "\n", "br": "\n"}
+_AFTER = dict.fromkeys(_BLOCKS.split(), "\n\n") | {"li": "\n", "tr": "\n"}
+
+
+def fragment_text(html: str) -> str:
+    """The text of a piece of HTML that is an article and nothing else, as feeds carry it: a line
+    a paragraph, heading, list item or table row."""
+    from lxml import etree
+    from lxml.html import fragment_fromstring
+
+    parts: list[str] = []
+    tree = fragment_fromstring(html.replace("\0", ""), create_parent="div")
+    walk = etree.iterwalk(tree, events=("start", "end", "comment", "pi"))
+    for event, element in walk:
+        tag = element.tag
+        if event == "start" and tag in _DROPPED:
+            walk.skip_subtree()
+        elif event == "start":
+            cell = tag in ("td", "th") and element.getprevious() is not None
+            parts.append(" | " if cell else _BEFORE.get(tag, ""))
+            parts.append(_one_space(element.text))
+        else:
+            parts.append(_AFTER.get(tag, ""))
+            parts.append(_one_space(element.tail))
+    return re.sub(r"•\s+", "• ", "".join(parts))  # a paragraph in a list item
+
+
+def _one_space(text: str | None) -> str:
+    return re.sub(r"[ \t\n\r\f]+", " ", text or "")
 
 
 # --- Markdown ------------------------------------------------------------------------------------

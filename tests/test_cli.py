@@ -18,7 +18,7 @@ from conftest import FakeEncoder
 
 from api.cli import main
 from rag.engine import Dateline
-from rag.formats import article_from_mapping
+from rag.fields import article_from_mapping
 from rag.settings import Settings
 from rag.store import Store
 
@@ -532,7 +532,7 @@ def test_ask_reads_only_the_evidence_it_may(
         (
             ["articles", "show", "ferry"],
             0,
-            {*FERRY, "byline", "url", "language", "sha256", "removed"},
+            {*FERRY, "published_from", "byline", "url", "language", "sha256", "removed"},
         ),
         (["articles", "delete", "ferry"], 0, {"deleted"}),
         (["ingest", "nowhere"], 1, {"added", "updated", "unchanged", "skipped", "articles"}),

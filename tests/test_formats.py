@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rag.errors import UnreadableError
-from rag.formats import article_from_mapping, read_articles, total_articles
+from rag.fields import article_from_mapping
+from rag.formats import read_articles, total_articles
 from rag.types import Article, Skipped
 
 BODY = "The harbour bridge of Port Ellan was closed on Tuesday."
@@ -51,7 +52,10 @@ def test_a_folder_is_read_recursively_in_order_without_hidden_files(tmp_path: Pa
         write(tmp_path / name, html if name.endswith("HTM") else BODY)
     found = read(tmp_path)
     assert [a.id for a in found if isinstance(a, Article)] == ["y", "z", "b"]
-    known = "known: .txt .md .html .htm .jsonl .csv"
+    known = (
+        "known: .txt .md .html .htm .pdf .docx .jsonl .csv .jsonl.gz .csv.gz .parquet"
+        " .rss .atom .xml"
+    )
     assert found[3:] == [
         Skipped(str(tmp_path / "c.xyz"), f"unknown suffix '.xyz'; {known}"),
         Skipped(str(tmp_path / "d"), f"unknown suffix ''; {known}"),
@@ -433,10 +437,11 @@ def test_html_gives_the_article_and_its_metadata(tmp_path: Path, charset: str) -
         f"| Year | Cracks |\n| 2024 | 2 |\n{MORE}",
         title="Bridge shut after crack found",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill, John Roe",
         source="Harbour Wire",
         url="https://harbour.example/bridge",
-        language="en-GB",
+        language="en",
         origin=str(tmp_path / "story.html"),
         removed=("By Zora Quill", "Advertisement"),
     )
@@ -521,6 +526,7 @@ def test_a_mapping_becomes_an_article() -> None:
         text=BODY,
         title="Bridge shut",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill",
         source="Harbour Wire",
         url="https://harbour.example/bridge",
@@ -634,12 +640,10 @@ def test_a_value_that_cannot_be_used_is_named(mapping: Mapping[str, object], exp
 
 
 def test_lone_surrogates_never_get_into_an_article() -> None:
-    mapping = dict.fromkeys(
-        ["text", "title", "author", "source", "url", "lang"], "Half \ud83d pair."
-    )
+    mapping = dict.fromkeys(["text", "title", "author", "source", "url"], "Half \ud83d pair.")
     article = article_from_mapping({**mapping, "title": "\udc00"})
     assert article.text == "Half \ufffd pair."
-    for value in (article.title, article.source, article.url, article.language, article.byline):
+    for value in (article.title, article.source, article.url, article.byline):
         assert value is not None
         assert value.encode()
 
@@ -714,6 +718,7 @@ def test_every_row_of_a_csv_file_is_an_article(tmp_path: Path) -> None:
         text=f'{BODY}\n\nThe "old" pier too.',
         title="Bridge, shut",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill",
     )
     assert isinstance(second, Article)

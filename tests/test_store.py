@@ -21,6 +21,7 @@ FULL = Article(
     text="Ann won.\n😀 Cafe\u0301 \u202e.",
     title="Ann wins",
     published=date(2024, 2, 29),
+    published_from="text",
     byline="Bo Li",
     source="Ellan Post",
     url="https://news.example/cup",
@@ -131,7 +132,7 @@ def _other_schema(path: Path) -> None:
         (_garbage, CorruptError, "cannot be read as a database .*restore it from a backup"),
         (_cut, CorruptError, "cannot be read as a database .*restore it from a backup"),
         (_overwritten, CorruptError, "cannot be read as a database .*restore it from a backup"),
-        (_other_schema, CollectionError, "has schema 99, this version of Dateline reads 1: ingest"),
+        (_other_schema, CollectionError, "has schema 99, this version of Dateline reads 2: ingest"),
     ],
 )
 def test_a_database_that_is_not_ours_or_damaged_is_refused(
