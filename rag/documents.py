@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from rag.dates import parse_date
 from rag.errors import MissingExtraError, UnreadableError
 from rag.furniture import is_name
 from rag.layout import Line, paragraphs
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
-    from pypdf import PageObject, PdfReader
+    from pypdf import PageObject
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,8 @@ def _sane_author(value: object) -> str | None:
     return ", ".join(names) if known else None
 
 
-def _sane_day(value: datetime | None) -> date | None:
-    """The day as written; None where it is one that clocks show before they are set."""
-    day = None if value is None else value.date()
+def _sane_day(day: date | None) -> date | None:
+    """The day, unless it is one that clocks show before they are set."""
     return day if day is not None and date(1990, 1, 1) <= day <= date.today() else None
 
 
@@ -75,7 +75,6 @@ def pdf_document(raw: bytes) -> Document:
             raise UnreadableError("encrypted: save it without a password")
         pages = [_lines(page) for page in reader.pages]
         properties = {} if reader.metadata is None else dict(reader.metadata)
-        created = _created(reader)
     except UnreadableError:
         raise
     except pypdf.errors.DependencyError:
@@ -94,7 +93,10 @@ def pdf_document(raw: bytes) -> Document:
         "title": _sane_title(properties.get("/Title")),
         "byline": _sane_author(properties.get("/Author")),
     }
-    return Document(fields, created)
+    made = re.match(r"(?:D:)?(\d{4})(\d{2})(\d{2})", str(properties.get("/CreationDate")))
+    return Document(
+        fields, _sane_day(None if made is None else parse_date("-".join(made.groups())))
+    )
 
 
 def _lines(page: "PageObject") -> list[Line]:
@@ -117,13 +119,6 @@ def _lines(page: "PageObject") -> list[Line]:
 
     page.extract_text(visitor_text=visit)
     return lines
-
-
-def _created(reader: "PdfReader") -> date | None:
-    try:
-        return _sane_day(None if reader.metadata is None else reader.metadata.creation_date)
-    except ValueError:  # no date
-        return None
 
 
 def _is_gibberish(text: str) -> bool:
@@ -165,8 +160,8 @@ def docx_document(raw: bytes) -> Document:
         "title": _sane_title(title) if heading is None else heading,
         "byline": _sane_author(author),
     }
-    made = None if created is None or created.replace(tzinfo=None) == _TEMPLATE else created
-    return Document(fields, _sane_day(made))
+    known = created is not None and created.replace(tzinfo=None) != _TEMPLATE
+    return Document(fields, _sane_day(created.date() if known else None))
 
 
 def _blocks(word: "WordDocument") -> Iterator[tuple[str, str]]:

@@ -113,7 +113,8 @@ def _breaks(lines: Sequence[Line], i: int, leading: dict[int, float]) -> bool:
         return ended or _had_room(lines, i)
     return (
         drop > 1.35 * leading.get(round(line.size), 1.2 * line.size)
-        or (ended and line.x - above.x > line.size / 2)
+        # In a document of a few lines the usual distance may be that between paragraphs.
+        or (ended and (drop > 1.7 * line.size or line.x - above.x > line.size / 2))
         or _had_room(lines, i)
     )
 

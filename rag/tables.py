@@ -111,7 +111,9 @@ def read_parquet(path: Path, name: str) -> Iterator[Article | Skipped]:
                 for row in range(batch.num_rows):
                     number += 1
                     yield read_article(f"{name}:{number}", partial(_parquet_fields, batch, row))
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, not pyarrow's
+            raise
         raise UnreadableError(f"not readable as Parquet: {str(error).splitlines()[0]}") from None
 
 

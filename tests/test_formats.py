@@ -219,6 +219,49 @@ def test_total_counts_files_and_lines(tmp_path: Path) -> None:
     assert total_articles([tmp_path, "-"]) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("2023-12-06-bridge-shut.txt", date(2023, 12, 6)),
+        ("20231206_bridge.md", date(2023, 12, 6)),
+        ("wire 2023.12.06.html", date(2023, 12, 6)),
+        ("wire_2023_12_06_v2.txt", date(2023, 12, 6)),
+        ("20231206T1030Z-bridge.txt", date(2023, 12, 6)),
+        ("2023-12-06 (copy of 20231206).txt", date(2023, 12, 6)),
+        ("2023-12-06-to-2023-12-08.txt", None),
+        ("06-12-2023.txt", None),
+        ("2023-12.txt", None),
+        ("2023-13-06.txt", None),
+        ("2023-1206.txt", None),
+        ("120231206.txt", None),
+        ("a20231206.txt", None),
+        ("2099-12-06-forecast.txt", None),
+        ("1066-10-14-battle.txt", None),
+        ("bridge.txt", None),
+    ],
+)
+def test_the_name_of_a_file_gives_a_date_that_nothing_else_does(
+    tmp_path: Path, name: str, expected: date | None
+) -> None:
+    suffix = Path(name).suffix
+    html = f"<html><body><p>{BODY}</p><p>{MORE}</p></body></html>"
+    article = read_one(write(tmp_path / name, html if suffix == ".html" else f"{BODY}\n\n{MORE}"))
+    assert article.published == expected
+    assert article.published_from == (None if expected is None else "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "origin"),
+    [
+        ("---\ndate: 2024-03-04\n---\nMarch 3, 2024\n\n" + BODY, "metadata"),
+        ("March 4, 2024\n\n" + BODY, "text"),
+    ],
+)
+def test_the_name_of_a_file_counts_least(tmp_path: Path, content: str, origin: str) -> None:
+    article = read_one(write(tmp_path / "2023-12-06.md", content))
+    assert (article.published, article.published_from) == (date(2024, 3, 4), origin)
+
+
 # --- text files
 
 
