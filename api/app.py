@@ -36,7 +36,7 @@ from api.schemas import (
 )
 from rag.engine import Dateline
 from rag.errors import CollectionError, DatelineError, InputError, ModelError, NotFoundError
-from rag.formats import article_from_mapping
+from rag.fields import article_from_mapping
 from rag.settings import Settings
 from rag.types import Article, Skipped
 

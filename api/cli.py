@@ -89,7 +89,8 @@ def ingest(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Files (.txt .md .html .jsonl .csv), folders, globs, or '-' for JSON lines.",
+            help="Files (.txt .md .html .jsonl .csv .parquet .pdf .docx .rss .atom .xml), folders, "
+            "globs, or '-' for JSON lines.",
         ),
     ],
     data_dir: DataDir = None,
@@ -98,6 +99,7 @@ def ingest(
     """Add articles to the collection. Doing so twice changes nothing."""
     from api.progress import ingest_with_progress
     from api.schemas import IngestOut
+    from api.terminal import foreign_note
 
     with _open(data_dir, create=True) as engine:
         fates, interrupted = ingest_with_progress(engine, paths)
@@ -111,6 +113,8 @@ def ingest(
             f"{result.skipped} skipped; the collection holds {articles} articles "
             f"({passages} passages)"
         )
+    if note := foreign_note(fate.language for fate in fates):
+        print(f"dateline: {note}", file=sys.stderr)
     for fate in fates:
         if fate.status == "skipped":
             where = " ".join(str(fate.where).split())

@@ -10,6 +10,7 @@ from rag.types import (
     Answer,
     Article,
     Citation,
+    DateOrigin,
     Hit,
     Interval,
     Relation,
@@ -71,7 +72,7 @@ class ArticleOut(BaseModel):
     byline: str | None
     source: str | None
     url: str | None
-    language: str | None
+    language: str | None = Field(description="ISO 639 code; the default models read English")
     sha256: str
 
     @classmethod
@@ -80,6 +81,7 @@ class ArticleOut(BaseModel):
 
 
 class FullArticleOut(ArticleOut):
+    published_from: DateOrigin | None = Field(description="where the date was found")
     text: str
     removed: list[str] = Field(description="lines that cleaning took out of the text, in order")
 
@@ -138,6 +140,7 @@ class Fate(BaseModel):
 
     id: str | None
     status: Literal["added", "updated", "unchanged", "skipped"]
+    language: str | None = None
     where: str | None = None
     reason: str | None = None
 
@@ -145,7 +148,7 @@ class Fate(BaseModel):
     def of(cls, fate: Ingested | Skipped) -> Self:
         if isinstance(fate, Skipped):
             return cls(id=None, status="skipped", where=fate.where, reason=fate.reason)
-        return cls(id=fate.article_id, status=fate.status)
+        return cls(id=fate.article_id, status=fate.status, language=fate.language)
 
 
 class IngestOut(BaseModel):

@@ -1,6 +1,7 @@
 """How replies look in a terminal: colours where there are any, plain text in a pipe."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from rich.console import Console
@@ -161,27 +162,52 @@ def print_articles(articles: Sequence[Article], total: int, console: Console) ->
     widest = max((len(article.id) for article in articles), default=0)
     table.add_column("id", no_wrap=True, min_width=widest)
     table.add_column("published", no_wrap=True, min_width=10)
+    table.add_column("lang", no_wrap=True, min_width=4)
     table.add_column("source", no_wrap=True)
     table.add_column("title", no_wrap=True)
     for article in articles:
         published = article.published.isoformat() if article.published else "-"
         table.add_row(
-            Text(article.id), published, Text(article.source or "-"), Text(article.title or "-")
+            Text(article.id),
+            published,
+            Text(article.language or "-", style="yellow" if _is_foreign(article.language) else ""),
+            Text(article.source or "-"),
+            Text(article.title or "-"),
         )
     console.print(table)
     if len(articles) < total:
         console.print(f"{len(articles)} of {total} articles; --limit and --offset show others")
 
 
+def _is_foreign(language: str | None) -> bool:
+    return language not in (None, "en")
+
+
+def foreign_note(languages: Iterable[str | None]) -> str | None:
+    """A sentence on the articles that are known not to be in English; None without any."""
+    counts = Counter(filter(_is_foreign, languages))
+    if not counts:
+        return None
+    total = counts.total()
+    listed = ", ".join(f"{language} {count}" for language, count in counts.most_common())
+    return (
+        f"{'1 article is' if total == 1 else f'{total} articles are'} not in English ({listed}): "
+        "the default models read English, answers from them are less sure"
+    )
+
+
 def print_article(article: Article, console: Console) -> None:
     """One article, its metadata first."""
+    foreign = " (the default models read English)" if _is_foreign(article.language) else ""
     for name, value in (
         ("id", article.id),
         ("title", article.title),
         ("published", article.published),
+        ("published from", article.published_from),
         ("byline", article.byline),
         ("source", article.source),
         ("url", article.url),
+        ("language", f"{article.language}{foreign}" if article.language else None),
         ("file", article.origin),
         ("sha256", article.sha256),
     ):

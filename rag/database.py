@@ -33,6 +33,7 @@ articles = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("title", sa.Text),
     sa.Column("published", sa.Date, index=True),
+    sa.Column("published_from", sa.Text),
     sa.Column("byline", sa.Text),
     sa.Column("source", sa.Text),
     # SQLite's lower() knows ASCII only.
@@ -153,6 +154,7 @@ def article_row(article: Article, seq: int) -> dict[str, Any]:
         "text": article.text,
         "title": article.title,
         "published": article.published,
+        "published_from": article.published_from,
         "byline": article.byline,
         "source": article.source,
         "source_key": article.source.casefold() if article.source else None,
@@ -173,6 +175,7 @@ def row_article(row: sa.Row[Any]) -> Article:
         text=row.text,
         title=row.title,
         published=row.published,
+        published_from=row.published_from,
         byline=row.byline,
         source=row.source,
         url=row.url,

@@ -36,6 +36,7 @@ class Ingested:
 
     article_id: str
     status: Literal["added", "updated", "unchanged"]
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,12 @@ class Dateline:
                 article = self._settle_id(item, known)
                 old = known.get(article.id)
                 if old is None:
-                    fates.append(Ingested(article.id, "added"))
+                    fates.append(Ingested(article.id, "added", article.language))
                 elif replace(article, origin=old.origin) == old:
-                    fates.append(Ingested(article.id, "unchanged"))
+                    fates.append(Ingested(article.id, "unchanged", article.language))
                     continue
                 else:
-                    fates.append(Ingested(article.id, "updated"))
+                    fates.append(Ingested(article.id, "updated", article.language))
                 known[article.id] = changed[article.id] = article
             self._store.put(self._embed(list(changed.values())))
             return fates

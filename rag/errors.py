@@ -3,6 +3,7 @@
     DatelineError
     ├── InputError            what was given cannot be used (CLI exit 1, HTTP 422)
     │   └── UnreadableError   a file, line or body that is no article
+    │       └── MissingExtraError   its format needs a library that is not installed
     ├── NotFoundError         no such article (HTTP 404)
     ├── CollectionError       the data folder cannot serve (HTTP 503)
     │   ├── ModelMismatchError    built with another encoder than the one at hand
@@ -23,6 +24,13 @@ class InputError(DatelineError):
 
 class UnreadableError(InputError):
     """A file, a line of a file or a request body that holds no article."""
+
+
+class MissingExtraError(UnreadableError):
+    """A file whose format needs a library that is not installed."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f"needs {library}: pip install 'dateline[{extra}]'")
 
 
 class NotFoundError(DatelineError):

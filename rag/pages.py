@@ -1,9 +1,10 @@
-"""Plain text, Markdown and HTML files -> `{"text": ..., and what else the page says of itself}`.
+"""Plain text, Markdown and HTML -> `{"text": ..., and what else the page says of itself}`.
 
-The keys are those that `rag.formats.article_from_mapping` knows.
+The keys are those that `rag.fields.article_from_mapping` knows.
 """
 
 import codecs
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -52,34 +53,72 @@ def html_fields(raw: bytes) -> Mapping[str, object]:
     """The article of a web page. Raises UnreadableError for a page that holds none."""
     # Imported late: it takes 0.3 s, and only HTML needs it.
     import trafilatura
-    from trafilatura.settings import Document
 
     declared = re.search(rb"<meta[^>]+charset=[\"']?([\w-]+)", raw[:2048], re.IGNORECASE)
     html = _decode(raw, declared[1].decode("ascii", "replace") if declared else "utf-8")
     try:
         tree = trafilatura.load_html(html)
-        headings = [] if tree is None else _headings(tree)
-        page = tree is not None and trafilatura.bare_extraction(
-            tree,
-            favor_recall=True,
-            include_comments=False,
-            with_metadata=True,
-            # The page's own date, not any date that its text mentions.
-            date_extraction_params={"original_date": True, "extensive_search": False},
-        )
+        fields = None if tree is None else _tree_fields(tree)
     except Exception as error:  # a parser of the whole web's HTML: whatever it raises, go on
         raise UnreadableError(f"not readable as HTML: {error!r}") from error
-    if tree is None or not isinstance(page, Document) or not page.text:
+    if fields is None:
         raise UnreadableError("no article text: the page holds no paragraphs")
+    return fields
+
+
+def _tree_fields(tree: Any) -> Mapping[str, object] | None:
+    """The article of an lxml tree, which is changed on the way; None if it holds none."""
+    import trafilatura
+    from trafilatura.settings import Document
+
+    headings, published = _headings(tree), _page_date(tree)
+    for time in tree.xpath("//p//time | //li//time | //td//time"):
+        time.tag = "span"  # trafilatura drops the words of a <time> from their sentence
+    page = trafilatura.bare_extraction(
+        tree,
+        favor_recall=True,
+        include_comments=False,
+        with_metadata=True,
+        date_extraction_params={"extensive_search": False},  # quick: `published` goes before it
+    )
+    if not isinstance(page, Document) or not page.text:
+        return None
     return {
         "text": re.sub(r"^\|(?:-+\|)+\n", "", page.text, flags=re.MULTILINE),  # rules in tables
         "title": page.title and _headline(page.title, headings, page.sitename or ""),
         "byline": page.author and page.author.replace("; ", ", "),
-        "published": page.date,
+        "published": published,
         "source": page.sitename,
         "url": page.url,
         "language": tree.get("lang"),
     }
+
+
+_NOT_ITS_DATE = (
+    *("title", "h1", "p", "blockquote", "ul", "ol", "dl", "table", "figure"),
+    *("footer", "aside", "nav", "form", "iframe"),
+)
+
+
+def _page_date(tree: Any) -> str | None:
+    """The day that an lxml tree says of itself, as an ISO date: in its meta tags and JSON-LD, its
+    address, or where a header would say it. Dates in the text, in lists of other articles and at
+    the foot of the page are not looked at."""
+    from htmldate import find_date
+
+    page = copy.deepcopy(tree)
+    for element in list(page.iter(*_NOT_ITS_DATE)):
+        if not _is_dated_line(element) and element.getparent() is not None:
+            element.drop_tree()
+    url = next(iter(tree.xpath("//meta[@property='og:url']/@content")), None)  # or canonical
+    day: str | None = find_date(page, url=url, original_date=True, extensive_search=False)
+    return day
+
+
+def _is_dated_line(element: Any) -> bool:
+    """Whether it is a line of a header with its <time> rather than a paragraph."""
+    short = element.tag == "p" and len(element.text_content()) <= 100
+    return short and element.find(".//time") is not None
 
 
 def _headings(tree: Any) -> list[str]:
@@ -99,6 +138,42 @@ def _headline(title: str, headings: list[str], outlet: str) -> str:
         if any(same(headline, heading) for heading in headings) or same(rest, outlet):
             return headline
     return title
+
+
+_DROPPED = frozenset(("script", "style", "iframe", "svg", "audio", "video", "noscript", "template"))
+_BLOCKS = (
+    "p div section article header footer aside blockquote pre hr h1 h2 h3 h4 h5 h6"
+    " ul ol dl dt dd table figure figcaption"
+)
+_BEFORE = dict.fromkeys(_BLOCKS.split(), "\n\n") | {"li": "\n• ", "tr": "\n", "br": "\n"}
+_AFTER = dict.fromkeys(_BLOCKS.split(), "\n\n") | {"li": "\n", "tr": "\n"}
+
+
+def fragment_text(html: str) -> str:
+    """The text of a piece of HTML that is an article and nothing else, as feeds carry it: a line
+    a paragraph, heading, list item or table row."""
+    from lxml import etree
+    from lxml.html import fragment_fromstring
+
+    parts: list[str] = []
+    tree = fragment_fromstring(html.replace("\0", ""), create_parent="div")
+    walk = etree.iterwalk(tree, events=("start", "end", "comment", "pi"))
+    for event, element in walk:
+        tag = element.tag
+        if event == "start" and tag in _DROPPED:
+            walk.skip_subtree()
+        elif event == "start":
+            cell = tag in ("td", "th") and element.getprevious() is not None
+            parts.append(" | " if cell else _BEFORE.get(tag, ""))
+            parts.append(_one_space(element.text))
+        else:
+            parts.append(_AFTER.get(tag, ""))
+            parts.append(_one_space(element.tail))
+    return re.sub(r"•\s+", "• ", "".join(parts))  # a paragraph in a list item
+
+
+def _one_space(text: str | None) -> str:
+    return re.sub(r"[ \t\n\r\f]+", " ", text or "")
 
 
 # --- Markdown ------------------------------------------------------------------------------------

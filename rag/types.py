@@ -6,6 +6,11 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
+DateOrigin = Literal["metadata", "text", "file"]
+"""Where a publication date was found: among the article's own fields (JSON, a table's row, HTML,
+front matter, a feed's entry); on a date line of its text; or in the file's name or the properties
+of a PDF or Word document. Never the time at which a file was written."""
+
 
 def text_hash(text: str) -> str:
     """Hexadecimal SHA-256 of the UTF-8 text: what a citation is checked against."""
@@ -17,14 +22,17 @@ class Article:
     """One news article as it is stored and cited.
 
     `text` is canonical: cleaned, Unicode NFC, without title, date line and byline. `removed`
-    holds the lines that cleaning took out of it, in their order. `origin` is the absolute path
-    of the file it came from, or None.
+    holds the lines that cleaning took out of it, in their order. `published_from` says where
+    `published` was found. `language` is an ISO 639 code as metadata gives it or the text shows it;
+    None if neither does. The default models are made for English: in other languages articles are
+    found and read less surely. `origin` is the absolute path of the file it came from, or None.
     """
 
     id: str
     text: str
     title: str | None = None
     published: date | None = None
+    published_from: DateOrigin | None = None
     byline: str | None = None
     source: str | None = None
     url: str | None = None

@@ -155,7 +155,9 @@ def test_search_gives_passages_that_are_slices_of_their_articles(untouched: Test
 
 def test_one_article_is_added_and_can_be_asked_at_once(client: TestClient) -> None:
     result = add(client, STORM)
-    assert result["articles"] == [{"id": "storm", "status": "added", "where": None, "reason": None}]
+    assert result["articles"] == [
+        {"id": "storm", "status": "added", "language": None, "where": None, "reason": None}
+    ]
     assert ask(client)["answer"] == "Tuesday"
 
 
@@ -234,6 +236,7 @@ def test_an_article_comes_back_whole(untouched: TestClient) -> None:
     stored = untouched.get(path_of("storm")).json()
     assert stored == {
         **STORM,
+        "published_from": "metadata",
         "byline": None,
         "url": None,
         "language": None,

@@ -18,7 +18,7 @@ from conftest import FakeEncoder
 
 from api.cli import main
 from rag.engine import Dateline
-from rag.formats import article_from_mapping
+from rag.fields import article_from_mapping
 from rag.settings import Settings
 from rag.store import Store
 
@@ -439,6 +439,22 @@ def test_a_wrong_line_is_named_and_the_others_are_ingested(run: Run, tmp_path: P
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_articles_in_other_languages_are_told_of(
+    run: Run, tmp_path: Path, options: list[str]
+) -> None:
+    rows = [{**FERRY, "language": "en-GB"}, {"text": "Un pont.", "lang": "fr"}, {"text": "Eh."}]
+    ran = run("ingest", "-", *options, stdin="\n".join(map(json.dumps, rows)))
+    assert ran.code == 0
+    assert ran.complaints == [
+        "dateline: 1 article is not in English (fr 1): the default models read English, "
+        "answers from them are less sure"
+    ]
+    if options:
+        assert [fate["language"] for fate in ran.document["articles"]] == ["en", "fr", None]
+
+
+@pytest.mark.real
 def test_every_path_that_gives_no_article_is_one_line(run: Run, tmp_path: Path) -> None:
     good, empty, unknown = (tmp_path / name for name in ("good.txt", "empty.txt", "photo.jpeg"))
     good.write_text(ENVOYS["text"])
@@ -537,7 +553,7 @@ def test_ask_reads_only_the_evidence_it_may(
         (
             ["articles", "show", "ferry"],
             0,
-            {*FERRY, "byline", "url", "language", "sha256", "removed"},
+            {*FERRY, "published_from", "byline", "url", "language", "sha256", "removed"},
         ),
         (["articles", "delete", "ferry"], 0, {"deleted"}),
         (["ingest", "nowhere"], 1, {"added", "updated", "unchanged", "skipped", "articles"}),

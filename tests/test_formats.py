@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rag.errors import UnreadableError
-from rag.formats import article_from_mapping, read_articles, total_articles
+from rag.fields import article_from_mapping
+from rag.formats import read_articles, total_articles
 from rag.types import Article, Skipped
 
 BODY = "The harbour bridge of Port Ellan was closed on Tuesday."
@@ -51,7 +52,10 @@ def test_a_folder_is_read_recursively_in_order_without_hidden_files(tmp_path: Pa
         write(tmp_path / name, html if name.endswith("HTM") else BODY)
     found = read(tmp_path)
     assert [a.id for a in found if isinstance(a, Article)] == ["y", "z", "b"]
-    known = "known: .txt .md .html .htm .jsonl .csv"
+    known = (
+        "known: .txt .md .html .htm .pdf .docx .jsonl .csv .jsonl.gz .csv.gz .parquet"
+        " .rss .atom .xml"
+    )
     assert found[3:] == [
         Skipped(str(tmp_path / "c.xyz"), f"unknown suffix '.xyz'; {known}"),
         Skipped(str(tmp_path / "d"), f"unknown suffix ''; {known}"),
@@ -213,6 +217,49 @@ def test_total_counts_files_and_lines(tmp_path: Path) -> None:
     write(tmp_path / "e.jsonl", "")
     assert total_articles([tmp_path, tmp_path / "none.txt"]) == 1 + 3 + 3
     assert total_articles([tmp_path, "-"]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("2023-12-06-bridge-shut.txt", date(2023, 12, 6)),
+        ("20231206_bridge.md", date(2023, 12, 6)),
+        ("wire 2023.12.06.html", date(2023, 12, 6)),
+        ("wire_2023_12_06_v2.txt", date(2023, 12, 6)),
+        ("20231206T1030Z-bridge.txt", date(2023, 12, 6)),
+        ("2023-12-06 (copy of 20231206).txt", date(2023, 12, 6)),
+        ("2023-12-06-to-2023-12-08.txt", None),
+        ("06-12-2023.txt", None),
+        ("2023-12.txt", None),
+        ("2023-13-06.txt", None),
+        ("2023-1206.txt", None),
+        ("120231206.txt", None),
+        ("a20231206.txt", None),
+        ("2099-12-06-forecast.txt", None),
+        ("1066-10-14-battle.txt", None),
+        ("bridge.txt", None),
+    ],
+)
+def test_the_name_of_a_file_gives_a_date_that_nothing_else_does(
+    tmp_path: Path, name: str, expected: date | None
+) -> None:
+    suffix = Path(name).suffix
+    html = f"<html><body><p>{BODY}</p><p>{MORE}</p></body></html>"
+    article = read_one(write(tmp_path / name, html if suffix == ".html" else f"{BODY}\n\n{MORE}"))
+    assert article.published == expected
+    assert article.published_from == (None if expected is None else "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "origin"),
+    [
+        ("---\ndate: 2024-03-04\n---\nMarch 3, 2024\n\n" + BODY, "metadata"),
+        ("March 4, 2024\n\n" + BODY, "text"),
+    ],
+)
+def test_the_name_of_a_file_counts_least(tmp_path: Path, content: str, origin: str) -> None:
+    article = read_one(write(tmp_path / "2023-12-06.md", content))
+    assert (article.published, article.published_from) == (date(2024, 3, 4), origin)
 
 
 # --- text files
@@ -433,10 +480,11 @@ def test_html_gives_the_article_and_its_metadata(tmp_path: Path, charset: str) -
         f"| Year | Cracks |\n| 2024 | 2 |\n{MORE}",
         title="Bridge shut after crack found",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill, John Roe",
         source="Harbour Wire",
         url="https://harbour.example/bridge",
-        language="en-GB",
+        language="en",
         origin=str(tmp_path / "story.html"),
         removed=("By Zora Quill", "Advertisement"),
     )
@@ -521,6 +569,7 @@ def test_a_mapping_becomes_an_article() -> None:
         text=BODY,
         title="Bridge shut",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill",
         source="Harbour Wire",
         url="https://harbour.example/bridge",
@@ -634,12 +683,10 @@ def test_a_value_that_cannot_be_used_is_named(mapping: Mapping[str, object], exp
 
 
 def test_lone_surrogates_never_get_into_an_article() -> None:
-    mapping = dict.fromkeys(
-        ["text", "title", "author", "source", "url", "lang"], "Half \ud83d pair."
-    )
+    mapping = dict.fromkeys(["text", "title", "author", "source", "url"], "Half \ud83d pair.")
     article = article_from_mapping({**mapping, "title": "\udc00"})
     assert article.text == "Half \ufffd pair."
-    for value in (article.title, article.source, article.url, article.language, article.byline):
+    for value in (article.title, article.source, article.url, article.byline):
         assert value is not None
         assert value.encode()
 
@@ -714,6 +761,7 @@ def test_every_row_of_a_csv_file_is_an_article(tmp_path: Path) -> None:
         text=f'{BODY}\n\nThe "old" pier too.',
         title="Bridge, shut",
         published=date(2024, 3, 4),
+        published_from="metadata",
         byline="Zora Quill",
     )
     assert isinstance(second, Article)

@@ -21,6 +21,7 @@ FULL = Article(
     text="Ann won.\n😀 Cafe\u0301 \u202e.",
     title="Ann wins",
     published=date(2024, 2, 29),
+    published_from="text",
     byline="Bo Li",
     source="Ellan Post",
     url="https://news.example/cup",
