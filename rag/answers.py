@@ -6,6 +6,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.chunking import sentence_around
 from rag.confidence import Calibration, Features, log_sigmoid
 from rag.stories import story_numbers
@@ -100,23 +101,34 @@ def _cite(spans: Sequence[Span]) -> Citation:
     )
 
 
+def _by_story(spans: Sequence[Span], stories: Mapping[str, int]) -> dict[int, list[Span]]:
+    """The spans of each story, in their order."""
+    told: dict[int, list[Span]] = {}
+    for span in spans:
+        told.setdefault(stories[span.passage.article.id], []).append(span)
+    return told
+
+
 def rank_candidates(
     spans: Sequence[Span],
     hits: Sequence[Hit],
     stories: Mapping[str, int],
     calibration: Calibration,
+    merging: bool = True,
 ) -> list[Candidate]:
     """The distinct answers, best first.
 
     `hits` are what was read to find the spans, `stories` the story of each article id among
-    them. Within a story only the best span counts: a reprint says nothing new.
+    them. Within a story only the best span counts: a reprint says nothing new. Without `merging`
+    the same answer in two stories is two.
     """
     short = _shortfalls(hits, calibration.retrieval_weight)
+    groups = merge_spans(weigh_spans(spans, hits, calibration))
+    if not merging:
+        groups = [own for group in groups for own in _by_story(group, stories).values()]
     scored = []
-    for group in merge_spans(weigh_spans(spans, hits, calibration)):
-        told: dict[int, list[Span]] = {}
-        for span in group:
-            told.setdefault(stories[span.passage.article.id], []).append(span)
+    for group in groups:
+        told = _by_story(group, stories)
         scores = [story[0].score for story in told.values()]
         scored.append((_combined(scores, calibration.scale), group, told))
     scored.sort(key=lambda item: -item[0])
@@ -139,16 +151,22 @@ def rank_candidates(
 
 
 def make_answers(
-    spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration, limit: int = 5
+    spans: Sequence[Span],
+    hits: Sequence[Hit],
+    calibration: Calibration,
+    limit: int = 5,
+    abilities: Abilities = ALL_ABILITIES,
 ) -> tuple[Answer, ...]:
     """At most `limit` distinct answers, best first, none surer than the one before it.
 
     `hits` are what was read to find the spans.
     """
-    stories = story_numbers(hit.passage.article for hit in hits)
+    read = dict.fromkeys(hit.passage.article for hit in hits)
+    stories = story_numbers(read) if abilities.stories else {a.id: n for n, a in enumerate(read)}
     answers: list[Answer] = []
     confidence = 1.0
-    for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
+    ranked = rank_candidates(spans, hits, stories, calibration, abilities.merging)
+    for candidate in ranked[:limit]:
         confidence = min(confidence, calibration.confidence(candidate.features))
         answers.append(
             Answer(

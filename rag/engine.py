@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal, Self
 
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers
 from rag.checkpoint import load_reader
 from rag.chunking import split
@@ -54,6 +55,7 @@ class Dateline:
         load_reader: Callable[[], Reader],
         top_k: int = 10,
         threshold: float | None = None,
+        abilities: Abilities = ALL_ABILITIES,
     ) -> None:
         """`load_reader` is called at the first question; `threshold` None takes the reader's."""
         self._store = store
@@ -63,10 +65,13 @@ class Dateline:
         self._retriever = Retriever(store, index, encoder)
         self._top_k = top_k
         self._threshold = threshold
+        self._abilities = abilities
         self._ingesting = threading.Lock()
 
     @classmethod
-    def open(cls, settings: Settings, create: bool = False) -> Self:
+    def open(
+        cls, settings: Settings, create: bool = False, abilities: Abilities = ALL_ABILITIES
+    ) -> Self:
         """The collection in the settings' data folder; with `create`, made if missing.
 
         Raises CollectionError, ModelMismatchError or ModelError.
@@ -91,6 +96,7 @@ class Dateline:
             lambda: load_reader(settings.reader, settings.quantize),
             settings.top_k,
             settings.threshold,
+            abilities,
         )
 
     def close(self) -> None:
@@ -255,7 +261,7 @@ class Dateline:
         spans = reader.read(question, [hit.passage for hit in hits]) if hits else []
         read = time.perf_counter()
         calibration = reader.calibration
-        answers = make_answers(spans, hits, calibration)
+        answers = make_answers(spans, hits, calibration, abilities=self._abilities)
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
             question=question,
