@@ -16,6 +16,7 @@ from eval.gold import Gold, parse_gold, read_text
 from eval.records import Mode, Run, parse_run
 from eval.run import evaluate
 from eval.table import format_table
+from rag.abilities import Abilities
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.formats import read_articles
@@ -25,7 +26,10 @@ from rag.types import Skipped
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line asked for. `mode` None: end-to-end, or that of the saved run."""
+    """What the command line asked for. `mode` None: end-to-end, or that of the saved run.
+
+    `without` are the abilities to be switched off.
+    """
 
     gold: Path
     articles: Sequence[str] = ()
@@ -33,6 +37,7 @@ class Wanted:
     json_file: Path | None = None
     compare: Path | None = None
     report: Path | None = None
+    without: Sequence[str] = ()
 
 
 def run_evaluation(settings: Settings, wanted: Wanted) -> None:
@@ -58,6 +63,7 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
         _check_writable(wanted.json_file)
     if wanted.report is not None:
         _check_folder(wanted.report)
+    abilities = Abilities().without(wanted.without)
     old = None if wanted.compare is None else _load_run(wanted.compare)
     text = read_text(wanted.gold)
     run = parse_run(text, str(wanted.gold))
@@ -68,8 +74,11 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
         if old is not None:
             asked = [(question.id, question.question) for question in gold.questions]
             require_pairs(old, asked, str(wanted.compare))
-        run = ask_with_progress(settings, gold, wanted.articles, wanted.mode or "end-to-end")
+        mode = wanted.mode or "end-to-end"
+        run = ask_with_progress(settings, gold, wanted.articles, mode, abilities)
         run["gold"] = wanted.gold.name
+        if wanted.without:
+            run["without"] = list(wanted.without)
     if old is not None:
         run["comparison"] = compare(old, run, str(wanted.compare))
     if wanted.json_file is not None:
@@ -85,18 +94,20 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     Console(highlight=False).print(format_table(run))
 
 
-def ask_with_progress(settings: Settings, gold: Gold, articles: Sequence[str], mode: Mode) -> Run:
+def ask_with_progress(
+    settings: Settings, gold: Gold, articles: Sequence[str], mode: Mode, abilities: Abilities
+) -> Run:
     """The figures of `eval.run.evaluate`.
 
     The collection asked is that of the settings, or a temporary one of `articles` or of the
     gold's own paragraphs.
     """
     if not articles and not gold.articles:
-        with Dateline.open(settings) as engine:
+        with Dateline.open(settings, abilities=abilities) as engine:
             return _ask(engine, gold, mode)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = settings.model_copy(update={"data_dir": Path(folder)})
-        with Dateline.open(settings, create=True) as engine:
+        with Dateline.open(settings, create=True, abilities=abilities) as engine:
             # The reader alone reads the gold's own paragraphs; nothing needs to be found.
             if mode != "reader" or articles:
                 ingest_gold(engine, gold, articles)
@@ -143,6 +154,11 @@ def _refuse_asking(wanted: Wanted, run: Run) -> None:
         raise InputError(
             f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
             " --articles, or give gold questions"
+        )
+    if wanted.without:
+        raise InputError(
+            f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
+            " --without, or give gold questions"
         )
     if wanted.mode is not None and wanted.mode != run["mode"]:
         raise InputError(

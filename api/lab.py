@@ -17,6 +17,7 @@ app = typer.Typer()
     "dateline eval gold.jsonl --articles articles/ --json new.json --report page/\n\n"
     "dateline eval squad.json.gz --mode reader\n\n"
     "dateline eval gold.jsonl --compare old.json\n\n"
+    "dateline eval gold.jsonl --without stories --without merging\n\n"
     "dateline eval new.json --compare old.json  (nothing is asked again)",
 )
 def evaluate(
@@ -44,12 +45,20 @@ def evaluate(
         Path | None,
         typer.Option(metavar="RUN", help="An older run (--json) to compare with, paired by id."),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ABILITY",
+            help="Switch off, to see what it is worth: stories, merging, conflict, dates, names"
+            " or questions.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Measure answers, retrieval and citations against gold questions, and say who missed."""
     from api.evaluation import Wanted, run_evaluation
 
-    wanted = Wanted(gold, articles or [], mode, json_file, compare, report)
+    wanted = Wanted(gold, articles or [], mode, json_file, compare, report, without or [])
     run_evaluation(read_settings(data_dir), wanted)
 
 

@@ -129,7 +129,7 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     cases = []
     for hits, answers in ways if docs else ways[1:2]:
         if hits:
-            spans = engine.reader.read(text, [hit.passage for hit in hits])
+            spans = engine.spans(text, [hit.passage for hit in hits])
             cases.append(Case(question.id, answers, tuple(hits), tuple(spans)))
     return cases
 

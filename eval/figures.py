@@ -15,14 +15,19 @@ from eval.metrics import (
     percentiles,
     rank_measures,
 )
-from eval.outcome import BLAMES, Outcome, is_relevant, names
+from eval.outcome import BLAMES, RIGHT_F1, Outcome, is_relevant, names
 from eval.records import Figures, Interval, Mode, Run
-
-RIGHT_F1 = 0.5  # the overlap from which on the citations of an answer are judged
 
 
 def figures(outcomes: Sequence[Outcome], mode: Mode) -> Run:
     """All of them; see `eval.run.evaluate`.
+
+    Of the days, the count of sources and the dispute, gold says where they are to be judged.
+    "when": share of the questions that are given an answer with exactly the gold's days;
+    "accuracy_of_right" the same of the best candidates that are right (F1 >= 0.5), given or not.
+    "independent_sources": share of the best candidates that are right whose count is the gold's.
+    "disputed": "questions" are those that the gold calls so; recall is the share of them whose
+    best candidate is called so, precision the share of the best candidates called so that are.
 
     Every figure that is a mean over questions has an interval. ECE, AUROC and AURC are none:
     resampling makes bins noisier, which raises every resampled ECE above the real one.
@@ -32,6 +37,9 @@ def figures(outcomes: Sequence[Outcome], mode: Mode) -> Run:
     answerable = [o for o in scored if o.answerable]
     unanswerable = [o for o in scored if not o.answerable]
     dated = [o for o in answerable if o.question.when is not None]
+    # A wrong answer may have the right number of sources: what is said of it proves nothing.
+    counted = [o for o in answerable if o.right and o.question.independent_sources is not None]
+    judged = [o for o in answerable if o.question.disputed is not None]
     answerable_count = sum(o.answerable for o in outcomes)
     blames = Counter(o.blame for o in outcomes)
     means = {
@@ -44,6 +52,10 @@ def figures(outcomes: Sequence[Outcome], mode: Mode) -> Run:
         "forced_exact_match": [o.forced_exact_match for o in answerable],
         "forced_f1": [o.forced_f1 for o in answerable],
         "when": [float(o.when_right) for o in dated],
+        "when_of_right": [float(o.candidate_when_right) for o in dated if o.right],
+        "independent_sources": [float(o.sources_right) for o in counted],
+        "disputed_precision": [float(o.question.disputed or 0) for o in judged if o.says_disputed],
+        "disputed_recall": [float(o.says_disputed) for o in judged if o.question.disputed],
         **_ranks([o for o in outcomes if o.ranking_judged]),
     }
     value = {name: mean(values) for name, values in means.items()}
@@ -66,7 +78,20 @@ def figures(outcomes: Sequence[Outcome], mode: Mode) -> Run:
         "forced": {"exact_match": value["forced_exact_match"], "f1": value["forced_f1"]},
         "retrieval": {name: value[name] for name in RANK_MEASURES},
         "citations": _citations(answerable if mode == "end-to-end" else []),
-        "when": {"questions": len(dated), "accuracy": value["when"]},
+        "when": {
+            "questions": len(dated),
+            "accuracy": value["when"],
+            "accuracy_of_right": value["when_of_right"],
+        },
+        "independent_sources": {
+            "questions": len(counted),
+            "accuracy": value["independent_sources"],
+        },
+        "disputed": {
+            "questions": len(means["disputed_recall"]),
+            "precision": value["disputed_precision"],
+            "recall": value["disputed_recall"],
+        },
         "calibration": _calibration(scored),
         "blame": {blame: blames[blame] for blame in BLAMES},
         "latency_ms": percentiles([o.latency_ms for o in outcomes if o.latency_ms is not None]),

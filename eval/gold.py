@@ -12,7 +12,7 @@ from rag.errors import InputError
 from rag.types import Article, Interval
 
 GZIP_MAGIC = b"\x1f\x8b"
-TYPE_NAMES = {dict: "an object", list: "a list", bool: "true or false"}
+TYPE_NAMES = {dict: "an object", list: "a list", bool: "true or false", int: "a whole number"}
 
 # A question and, for messages, where it stands: "gold.jsonl, line 7".
 Located = tuple[str, "Question"]
@@ -26,6 +26,8 @@ class Question:
     articles that hold it, by id or by the stem of the file they came from. `when` is an ISO day
     or "first day/last day", `kind` any label to group by. `spans` are the (start, end) of the
     answers in the one article of `docs`, where the gold file says where they stand.
+    `independent_sources` is how many stories state the answer, reprints folded, `disputed`
+    whether they give different ones; None where that is not to be judged.
     """
 
     id: str
@@ -35,6 +37,8 @@ class Question:
     when: str | None = None
     kind: str | None = None
     spans: tuple[tuple[int, int], ...] = ()
+    independent_sources: int | None = None
+    disputed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def _from_row(row: object, where: str) -> Question:
         docs=_texts(record, "docs", where),
         when=when,
         kind=_optional_text(record, "kind", where),
+        independent_sources=_optional_count(record, "independent_sources", where),
+        disputed=_optional(record, "disputed", bool, where),
     )
 
 
@@ -220,6 +226,17 @@ def _text(record: object, name: str, where: str) -> str:
 
 def _optional_text(record: dict[str, Any], name: str, where: str) -> str | None:
     return None if record.get(name) is None else _text(record, name, where)
+
+
+def _optional(record: dict[str, Any], name: str, kind: type, where: str) -> Any:
+    return None if record.get(name) is None else _field(record, name, kind, where)
+
+
+def _optional_count(record: dict[str, Any], name: str, where: str) -> int | None:
+    count: int | None = _optional(record, name, int, where)
+    if count is not None and (isinstance(count, bool) or count < 1):  # true is 1 to Python
+        raise InputError(f"{where}: '{name}' is {_shorten(count)}; expected 1 or more")
+    return count
 
 
 def _texts(record: dict[str, Any], name: str, where: str) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from eval.gold import Question, parse_when
 from eval.metrics import RETRIEVAL_DEPTH, exact_match, f1
 from eval.records import Mode, Prediction
 from rag.equality import normalize_answer
-from rag.types import Answer, Article, Reply
+from rag.types import Answer, Article, Interval, Reply
 
+RIGHT_F1 = 0.5  # the overlap from which on the rest of an answer is judged
 BLAMES = ("retrieval", "reading", "abstention", "gold", "error")
 
 
@@ -56,6 +57,11 @@ class Outcome:
     @property
     def confidence(self) -> float:
         return 0.0 if self.best is None else self.best.confidence
+
+    @property
+    def right(self) -> bool:
+        """Whether the best candidate is right enough to judge what is said about it."""
+        return self.answerable and self.forced_f1 >= RIGHT_F1
 
     @cached_property
     def exact_match(self) -> float:
@@ -109,8 +115,26 @@ class Outcome:
     @property
     def when_right(self) -> bool:
         """Whether the answer given carries exactly the days of the gold question."""
+        return self.given is not None and self._dates(self.given)
+
+    @property
+    def candidate_when_right(self) -> bool:
+        """The same of the best candidate, given or not."""
+        return self.best is not None and self._dates(self.best)
+
+    def _dates(self, answer: Answer) -> bool:
         gold = self.question.when
-        return gold is not None and self.given is not None and self.given.when == parse_when(gold)
+        return gold is not None and answer.when == parse_when(gold)
+
+    @property
+    def sources_right(self) -> bool:
+        """Whether the best candidate counts as many independent sources as the gold question."""
+        gold = self.question.independent_sources
+        return self.best is not None and self.best.independent_sources == gold
+
+    @property
+    def says_disputed(self) -> bool:
+        return self.best is not None and self.best.disputed
 
     @cached_property
     def blame(self) -> str | None:
@@ -179,6 +203,9 @@ class Outcome:
             "retrieved": self.ranked_ids,
             "gold_rank": self.gold_rank,
             "cited": [article.id for article in self.cited],
+            "independent_sources": None if self.best is None else self.best.independent_sources,
+            "disputed": None if self.best is None else self.best.disputed,
+            "when": None if self.best is None else _days(self.best.when),
             "blame": self.blame,
             "latency_ms": self.latency_ms,
             "error": self.error,
@@ -193,6 +220,13 @@ def is_relevant(article: Article, docs: Sequence[str]) -> bool:
 def names(doc: str, article: Article) -> bool:
     """Whether one entry of a question's `docs` means the article."""
     return doc == article.id or (article.origin is not None and doc == Path(article.origin).stem)
+
+
+def _days(when: Interval | None) -> str | None:
+    """As gold has it: a day, or two with a slash between."""
+    if when is None:
+        return None
+    return str(when.start) if when.start == when.end else f"{when.start}/{when.end}"
 
 
 def unique(articles: Sequence[Article]) -> list[Article]:

@@ -20,6 +20,8 @@ class Prediction(TypedDict):
 
     `prediction` is the answer given, `candidate` the best one whether given or not. `gold_rank`
     is the place, counted from 1, of the first gold article among `retrieved`.
+    `independent_sources`, `disputed` and `when`, as gold writes it, are what the best candidate
+    says of itself.
     """
 
     id: str
@@ -36,6 +38,9 @@ class Prediction(TypedDict):
     retrieved: list[str]
     gold_rank: NotRequired[int | None]
     cited: list[str]
+    independent_sources: NotRequired[int | None]
+    disputed: NotRequired[bool | None]
+    when: NotRequired[str | None]
     blame: str | None
     latency_ms: float | None
     error: str | None
@@ -83,10 +88,14 @@ class Comparison(TypedDict):
 
 
 class Run(TypedDict):
-    """A whole evaluation. None is what the mode or the gold gives nothing to reckon from."""
+    """A whole evaluation. None is what the mode or the gold gives nothing to reckon from.
+
+    `without` names the abilities that were switched off.
+    """
 
     mode: Mode
     gold: NotRequired[str]
+    without: NotRequired[list[str]]
     models: NotRequired[dict[str, str | None]]
     questions: int
     exact_match: float | None
@@ -97,6 +106,8 @@ class Run(TypedDict):
     retrieval: Figures
     citations: Figures
     when: dict[str, int | float | None]
+    independent_sources: NotRequired[dict[str, int | float | None]]
+    disputed: NotRequired[dict[str, int | float | None]]
     calibration: Figures
     blame: dict[str, int]
     latency_ms: Figures

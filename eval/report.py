@@ -14,10 +14,10 @@ from eval.breakdown import groups, operating_point, question_word, recall_curve,
 from eval.compare import said
 from eval.outcome import BLAMES
 from eval.records import Interval, Prediction, Run
-from eval.table import comparison_caption, figure_rows, misses
+from eval.table import comparison_caption, figure_rows, misses, switched_off
 
 MOST_MISSES = 500  # more make a page that phones do not scroll
-MOST_KINDS = 12
+MOST_KINDS = 20
 CALIBRATION = ("ece", "auroc", "aurc", "ece_all", "aurc_all")  # older runs have not all
 MEANINGS = {
     "retrieval": "no passage of a gold article was read, or none that holds a gold answer.",
@@ -137,7 +137,7 @@ def _lead(run: Run) -> str:
 def _about(run: Run) -> str:
     models = run.get("models", {})
     parts = [f"{name} {model}" for name, model in models.items() if model]
-    return " · ".join(parts)
+    return " · ".join(parts) + switched_off(run)
 
 
 def _cards(run: Run) -> list[Card]:
@@ -153,6 +153,18 @@ def _cards(run: Run) -> list[Card]:
         ("Calibration error", run["calibration"]["ece"], "", "confidence against truth"),
         ("Cited rightly", run["citations"]["precision"], "", "of the articles cited, gold"),
         ("Dated rightly", run["when"]["accuracy"], "when", "with exactly the right days"),
+        (
+            "Sources counted",
+            run.get("independent_sources", {}).get("accuracy"),
+            "independent_sources",
+            "rightly, where the answer is right",
+        ),
+        (
+            "Disputes seen",
+            run.get("disputed", {}).get("recall"),
+            "disputed_recall",
+            "of those in the gold",
+        ),
     ]
     return [
         Card(name, value, intervals.get(key), what)

@@ -8,6 +8,7 @@ from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from eval import breakdown
 from eval.compare import said
 from eval.records import Comparison, Prediction, Run
 
@@ -16,12 +17,20 @@ INTERVAL_OF = {
     ("answerable", "exact_match"): "answerable_exact_match",
     ("answerable", "f1"): "answerable_f1",
     ("when", "accuracy"): "when",
+    ("when", "accuracy_of_right"): "when_of_right",
+    ("independent_sources", "accuracy"): "independent_sources",
+    ("disputed", "precision"): "disputed_precision",
+    ("disputed", "recall"): "disputed_recall",
 }
 
 
 def format_table(run: Run, worst: int = 10) -> Group:
-    """The figures, the comparison where there is one, and the `worst` worst misses."""
+    """The figures, by kind where the gold tells kinds apart, the comparison where there is one,
+    and the `worst` worst misses."""
     parts = [_figures(run)]
+    kinds = breakdown.groups(run["predictions"], lambda p: p["kind"])
+    if kinds:
+        parts.append(_kinds(kinds))
     if "comparison" in run:
         parts += _comparison(run["comparison"])
     ranked = misses(run["predictions"])
@@ -42,7 +51,7 @@ def figure_rows(run: Run) -> list[tuple[str, str, str]]:
 
 
 def _figures(run: Run) -> Table:
-    table = Table(title=f"{run['mode']}: {run['questions']} questions")
+    table = Table(title=f"{run['mode']}: {run['questions']} questions{switched_off(run)}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("95% interval", justify="right")
@@ -70,10 +79,12 @@ def _sections(run: Run) -> list[list[tuple[str, str, str]]]:
         "retrieval": run["retrieval"],
         "citations": run["citations"],
         "when": run["when"],
+        "independent_sources": run.get("independent_sources", {}),
+        "disputed": run.get("disputed", {}),
         "calibration": run["calibration"],
     }
     for group, values in groups.items():
-        section = []
+        section: list[tuple[str, str, str]] = []
         for name, value in values.items():
             shown = str(value) if name == "questions" else _share(value)
             interval = intervals.get(INTERVAL_OF.get((group, name), name))
@@ -87,6 +98,23 @@ def _sections(run: Run) -> list[list[tuple[str, str, str]]]:
         ]
     )
     return sections
+
+
+def switched_off(run: Run) -> str:
+    """ ", without stories" where the abilities of that name were off, or nothing."""
+    off = run.get("without", [])
+    return f", without {' and '.join(off)}" if off else ""
+
+
+def _kinds(kinds: Sequence[breakdown.Group]) -> Table:
+    table = Table(title="by the gold's own kinds")
+    table.add_column("kind")
+    for column in ("questions", "F1", "95% interval", "forced F1"):
+        table.add_column(column, justify="right")
+    for kind in kinds:
+        f1, interval = _share(kind.f1), _range((kind.low, kind.high))
+        table.add_row(Text(kind.name), str(kind.questions), f1, interval, _share(kind.forced_f1))
+    return table
 
 
 def _comparison(comparison: Comparison) -> list[Table]:

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.citations import cite
 from rag.confidence import Calibration, Features, log_sigmoid
 from rag.equality import normalize_answer, same_answer
 from rag.temporal import when_of
-from rag.types import Answer, Article, Citation, Hit, Interval, Passage, Span
+from rag.types import Answer, Article, Hit, Interval, Passage, Span
 
 _FARTHEST = 10.0  # logits: a margin beyond it says no more
 
@@ -37,34 +38,60 @@ def _overlap(a: Span, b: Span) -> bool:
     return a.passage.article.id == b.passage.article.id and a.start < b.end and b.start < a.end
 
 
-def merge_spans(spans: Sequence[Span]) -> list[list[Span]]:
+def merge_spans(
+    spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES
+) -> list[list[Span]]:
     """Distinct answers, best first; each a list of its non-overlapping spans, best first.
 
     A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
-    shorter cut of the same words is no second answer) or says the same as its best span.
+    shorter cut of the same words is no second answer) or means the same as its best span.
     """
     groups: list[list[Span]] = []
+    days: list[Interval | None] = []  # that the best span of each group means
     for span in sorted(spans, key=lambda s: (-s.score, s.passage.article.id, s.start)):
         if any(_overlap(span, other) for group in groups for other in group):
             continue
         if not normalize_answer(span.text):
             continue
-        for group in groups:
-            if same_answer(group[0].text, span.text):
+        when = _when(span) if abilities.dates else None
+        for group, day in zip(groups, days, strict=True):
+            if _same(group[0], day, span, when, abilities):
                 group.append(span)
                 break
         else:
             groups.append([span])
+            days.append(when)
     return groups
+
+
+def _when(span: Span) -> Interval | None:
+    article = span.passage.article
+    return when_of(article.text, span.start, span.end, article.published)
+
+
+def _same(
+    a: Span, a_when: Interval | None, b: Span, b_when: Interval | None, abilities: Abilities
+) -> bool:
+    """Whether two spans mean the same; of days the days, whatever their words: one "Tuesday" is
+    not another."""
+    if a_when is not None and b_when is not None:
+        return a_when == b_when
+    if abilities.names:
+        return same_answer(a.text, b.text)
+    return normalize_answer(a.text) == normalize_answer(b.text)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One distinct answer: what is known of it, and its spans by story, the best first."""
+    """One distinct answer: what is known of it, and its spans by story, the best first.
+
+    `when` are the days that it means, where its best span tells.
+    """
 
     text: str
     features: Features
     told: tuple[tuple[Span, ...], ...]
+    when: Interval | None
 
 
 def _combined(scores: Sequence[float], scale: float) -> float:
@@ -73,11 +100,22 @@ def _combined(scores: Sequence[float], scale: float) -> float:
     return best + math.log(sum(math.exp(scale * (score - best)) for score in scores)) / scale
 
 
+def _by_story(
+    spans: Sequence[Span], stories: Mapping[str, Sequence[Article]]
+) -> tuple[tuple[Span, ...], ...]:
+    """The spans of each story, in their order."""
+    told: dict[str, list[Span]] = {}
+    for span in spans:
+        told.setdefault(stories[span.passage.article.id][0].id, []).append(span)
+    return tuple(tuple(story) for story in told.values())
+
+
 def rank_candidates(
     spans: Sequence[Span],
     hits: Sequence[Hit],
     stories: Mapping[str, Sequence[Article]],
     calibration: Calibration,
+    abilities: Abilities = ALL_ABILITIES,
 ) -> list[Candidate]:
     """The distinct answers, best first.
 
@@ -85,12 +123,13 @@ def rank_candidates(
     article id among them. Within a story only the best span counts: a reprint says nothing new.
     """
     short = _shortfalls(hits, calibration.retrieval_weight)
+    groups = merge_spans(weigh_spans(spans, hits, calibration), abilities)
+    if not abilities.merging:
+        groups = [list(told) for group in groups for told in _by_story(group, stories)]
     scored = []
-    for group in merge_spans(weigh_spans(spans, hits, calibration)):
-        told: dict[str, list[Span]] = {}
-        for span in group:
-            told.setdefault(stories[span.passage.article.id][0].id, []).append(span)
-        scores = [story[0].score for story in told.values()]
+    for group in groups:
+        told = _by_story(group, stories)
+        scores = [story[0].score for story in told]
         scored.append((_combined(scores, calibration.scale), group, told))
     scored.sort(key=lambda item: -item[0])
     totals = [total for total, _, _ in scored]
@@ -106,8 +145,8 @@ def rank_candidates(
             words=math.log(len(group[0].text.split())),
             stories=math.log(len(told)),
         )
-        by_story = tuple(tuple(spans) for spans in told.values())
-        candidates.append(Candidate(group[0].text, features, by_story))
+        when = next((days for s in group if (days := _when(s))), None) if abilities.dates else None
+        candidates.append(Candidate(group[0].text, features, told, when))
     return candidates
 
 
@@ -117,6 +156,7 @@ def make_answers(
     stories: Mapping[str, Sequence[Article]],
     calibration: Calibration,
     limit: int = 5,
+    abilities: Abilities = ALL_ABILITIES,
 ) -> tuple[Answer, ...]:
     """At most `limit` distinct answers, best first, none surer than the one before it.
 
@@ -125,24 +165,17 @@ def make_answers(
     """
     answers: list[Answer] = []
     confidence = 1.0
-    for candidate in rank_candidates(spans, hits, stories, calibration)[:limit]:
+    for candidate in rank_candidates(spans, hits, stories, calibration, abilities)[:limit]:
         confidence = min(confidence, calibration.confidence(candidate.features))
-        citations = tuple(
-            cite(spans, stories[spans[0].passage.article.id]) for spans in candidate.told
-        )
         answers.append(
             Answer(
                 text=candidate.text,
                 confidence=confidence,
-                citations=citations,
+                citations=tuple(
+                    cite(spans, stories[spans[0].passage.article.id]) for spans in candidate.told
+                ),
                 independent_sources=len(candidate.told),
-                when=_when(citations),
+                when=candidate.when,
             )
         )
     return tuple(answers)
-
-
-def _when(citations: Sequence[Citation]) -> Interval | None:
-    """The days that the words mean where they are cited first, of the citations that tell."""
-    told = (when_of(c.article.text, c.start, c.end, c.article.published) for c in citations)
-    return next((days for days in told if days is not None), None)

@@ -10,19 +10,21 @@ from functools import cached_property
 from typing import Literal, Self
 
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers
 from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
-from rag.period import period_of
+from rag.period import Asked, period_of
+from rag.question import as_question, echoes
 from rag.reader import Reader
 from rag.respelling import respell
 from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import EVERYTHING, Embedded, Filter, Store
 from rag.stories import describe, group_stories
-from rag.types import Article, Hit, Passage, Reply, Skipped, Story, Timings
+from rag.types import Article, Hit, Passage, Reply, Skipped, Span, Story, Timings
 
 MAX_QUESTION_CHARACTERS = 2000
 # A batch is committed at once: a few seconds of work, whether its articles are long or short.
@@ -58,6 +60,7 @@ class Dateline:
         load_reader: Callable[[], Reader],
         top_k: int = 10,
         threshold: float | None = None,
+        abilities: Abilities = ALL_ABILITIES,
     ) -> None:
         """`load_reader` is called at the first question; `threshold` None takes the reader's."""
         self._store = store
@@ -67,10 +70,13 @@ class Dateline:
         self._retriever = Retriever(store, index, encoder)
         self._top_k = top_k
         self._threshold = threshold
+        self._abilities = abilities
         self._ingesting = threading.Lock()
 
     @classmethod
-    def open(cls, settings: Settings, create: bool = False) -> Self:
+    def open(
+        cls, settings: Settings, create: bool = False, abilities: Abilities = ALL_ABILITIES
+    ) -> Self:
         """The collection in the settings' data folder; with `create`, made if missing.
 
         Raises CollectionError, ModelMismatchError or ModelError.
@@ -95,6 +101,7 @@ class Dateline:
             lambda: load_reader(settings.reader, settings.quantize),
             settings.top_k,
             settings.threshold,
+            abilities,
         )
 
     def close(self) -> None:
@@ -256,14 +263,16 @@ class Dateline:
         """
         reader = self.reader  # loading it is no part of the time a question takes
         began = time.perf_counter()
-        asked = period_of(_checked(question), date.today())
+        asked = self._asked(_checked(question))
         if asked.as_of is not None:
             as_of = asked.as_of if as_of is None else min(as_of, asked.as_of)
         ends = [day for day in (as_of, until) if day is not None]
         where = Filter(since, min(ends, default=None), tuple(sources))
         hits = self.search(asked.question, self._top_k if top_k is None else top_k, where)
-        found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
-        stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
+        stories: dict[str, tuple[Article, ...]]
+        stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
+        if self._abilities.stories:  # one may have been deleted meanwhile
+            stories |= self._store.stories(stories, where)
         reply = self._reply(reader, asked.question, hits, stories, began)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
@@ -274,7 +283,8 @@ class Dateline:
         reader = self.reader
         began = time.perf_counter()
         hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
-        return self._reply(reader, _checked(question), hits, group_stories(articles), began)
+        stories = group_stories(articles)
+        return self._reply(reader, self._asked(_checked(question)).question, hits, stories, began)
 
     def _reply(
         self,
@@ -285,12 +295,10 @@ class Dateline:
         began: float,
     ) -> Reply:
         retrieved = time.perf_counter()
-        passages = [hit.passage for hit in hits]
-        meant = respell(question, (passage.text for passage in passages), self._is_word)
-        spans = reader.read(meant, passages) if hits else []
+        spans = self.spans(question, [hit.passage for hit in hits])
         read = time.perf_counter()
         calibration = reader.calibration
-        answers = make_answers(spans, hits, stories, calibration)
+        answers = make_answers(spans, hits, stories, calibration, abilities=self._abilities)
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
             question=question,
@@ -305,6 +313,28 @@ class Dateline:
             encoder=self.encoder_name,
             reader=reader.name,
         )
+
+    def spans(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        """What the reader finds in the passages, best first.
+
+        Where the question's words are mistyped it is read as the passages write them, and what
+        only repeats the question is left out.
+        """
+        if not passages:
+            return []
+        if not self._abilities.questions:
+            return self.reader.read(question, passages)
+        meant = respell(question, (passage.text for passage in passages), self._is_word)
+        return [s for s in self.reader.read(meant, passages) if not echoes(meant, s.text)]
+
+    def _asked(self, question: str) -> Asked:
+        """The question as it is searched and read, and the day that its words restrict it to."""
+        asked = Asked(question, None)
+        if self._abilities.dates:
+            asked = period_of(question, date.today())
+        if self._abilities.questions:
+            asked = replace(asked, question=as_question(asked.question))
+        return asked
 
     def _is_word(self, word: str) -> bool:
         """Whether the encoder knows the word as a whole, or the collection has it."""

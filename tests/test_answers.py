@@ -8,6 +8,7 @@ from conftest import article
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, merge_spans, weigh_spans
 from rag.confidence import Calibration, Features
 from rag.equality import normalize_answer, same_answer
@@ -29,10 +30,15 @@ def span(given: Article, quote: str, score: float, nth: int = 0) -> Span:
     return Span(whole(given), start, start + len(quote), score, 0.0)
 
 
-def answers(*spans: Span, calibration: Calibration = PLAIN, limit: int = 5) -> tuple[Answer, ...]:
+def answers(
+    *spans: Span,
+    calibration: Calibration = PLAIN,
+    limit: int = 5,
+    abilities: Abilities = ALL_ABILITIES,
+) -> tuple[Answer, ...]:
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
     stories = group_stories(hit.passage.article for hit in hits)
-    return make_answers(spans, hits, stories, calibration, limit)
+    return make_answers(spans, hits, stories, calibration, limit, abilities)
 
 
 # Three stories, and a copy of the first that was cut short.
@@ -204,6 +210,19 @@ def test_a_story_is_one_source_though_only_its_shorter_tellings_were_read() -> N
         ("talks", ["cut"]),
         ("rival", []),
     ]
+def test_without_stories_every_copy_is_a_source() -> None:
+    spans = [span(TALKS, "Tuesday", 1.0), span(CUT, "Tuesday", 1.0)]
+    (answer,) = answers(*spans, abilities=Abilities(stories=False))
+    assert answer.independent_sources == 2
+    assert [c.reprints for c in answer.citations] == [(), ()]
+
+
+def test_without_merging_each_story_has_an_answer_of_its_own() -> None:
+    spans = [span(RIVAL, "tuesday", 2.0), span(TALKS, "Tuesday", 1.0), span(CUT, "Tuesday", 0.0)]
+    found = answers(*spans, abilities=Abilities(merging=False))
+    assert [(a.text, a.independent_sources) for a in found] == [("tuesday", 1), ("Tuesday", 1)]
+    assert [c.reprints for a in found for c in a.citations] == [(), (CUT,)]
+    assert found[0].confidence == PLAIN.confidence(Features(2.0))
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (5, 3)])

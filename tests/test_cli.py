@@ -173,7 +173,7 @@ def test_wrong_usage_is_exit_code_2_and_told_with_the_way_to_help(
         ("articles delete", "--data-dir --json"),
         ("stories", "--data-dir --json --limit"),
         ("verify", "--data-dir"),
-        ("eval", "--data-dir --articles --mode --json --report --compare"),
+        ("eval", "--data-dir --articles --mode --json --report --compare --without"),
         ("serve", "--data-dir --host --port --workers"),
     ],
 )

@@ -11,6 +11,7 @@ from conftest import FakeEncoder, FakeReader, article
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag.abilities import Abilities
 from rag.confidence import Features
 from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, Ingested, embedded_text
 from rag.errors import CollectionError, InputError, NotFoundError
@@ -560,3 +561,13 @@ def test_a_missing_collection_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(CollectionError, match=f"no collection in {tmp_path}: run 'dateline ingest"):
         Dateline.open(Settings(data_dir=tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_switched_off_is_not_done(tmp_path: Path, dateline: Dateline) -> None:
+    copies = [article(STORM.text, "storm"), article(STORM.text, "copy")]
+    ingest(dateline, *copies)
+    (best,) = dateline.ask("When did the storm come?").answers
+    assert best.independent_sources == 1
+    plain = open_again(tmp_path / "data", abilities=Abilities(stories=False))
+    (best,) = plain.ask("When did the storm come?").answers
+    assert best.independent_sources == 2

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -26,10 +27,16 @@ def hit(article: Article) -> Hit:
     return Hit(Passage(article, 0, len(article.text)), 1.0)
 
 
-def answer(text: str, confidence: float, when: Interval | None = None) -> Answer:
+def answer(
+    text: str,
+    confidence: float,
+    when: Interval | None = None,
+    sources: int = 1,
+    disputed: bool = False,
+) -> Answer:
     """Cites the cup, with its copy as a reprint."""
     citation = Citation(CUP, 0, 3, 0, 3, reprints=(COPY,))
-    return Answer(text, confidence, (citation,), 1, when)
+    return Answer(text, confidence, (citation,), sources, when, disputed)
 
 
 def reply(
@@ -65,7 +72,7 @@ class FakeEngine:
         return [article for article in self.articles if is_relevant(article, docs)]
 
 
-def question(id: str, *answers: str, docs: tuple[str, ...] = ("cup",), **more: str) -> Question:
+def question(id: str, *answers: str, docs: tuple[str, ...] = ("cup",), **more: Any) -> Question:
     return Question(id, id, answers, docs, **more)
 
 
@@ -135,7 +142,9 @@ def test_end_to_end_by_hand() -> None:
         "precision": pytest.approx((1 / 2 + 1 / 2) / 2),
         "recall": pytest.approx((1 / 2 + 1) / 2),
     }
-    assert result["when"] == {"questions": 0, "accuracy": None}
+    assert result["when"] == {"questions": 0, "accuracy": None, "accuracy_of_right": None}
+    assert result["independent_sources"] == {"questions": 0, "accuracy": None}
+    assert result["disputed"] == {"questions": 0, "precision": None, "recall": None}
     # Confidences .9 .7 .4 .6 0 against forced exact matches 1 0 1 0 0, each in its own bin of 15.
     assert result["calibration"]["ece"] == pytest.approx((0.1 + 0.7 + 0.6 + 0.6 + 0) / 5)
     # Most confident first: wrong ones 0/1, 1/2, 2/3, 2/4, 3/5.
@@ -178,6 +187,9 @@ def test_predictions_show_what_was_said() -> None:
         "retrieved": ["a", "b"],
         "gold_rank": 1,
         "cited": ["a", "c"],
+        "independent_sources": 1,
+        "disputed": False,
+        "when": None,
         "blame": None,
         "latency_ms": 10,
         "error": None,
@@ -267,8 +279,44 @@ def test_when_must_be_given_and_exact() -> None:
         "too long": reply(answer("Tuesday", 0.9, Interval(tuesday.start, date(2023, 12, 6)))),
     }
     questions = [question(id, "Tuesday", when="2023-12-05") for id in says]
-    result = run(says, *questions)
-    assert result["when"] == {"questions": 4, "accuracy": 1 / 4}
+    says["wrong"] = says["right"]
+    result = run(says, *questions, question("wrong", "Friday", when="2023-12-05"))
+    # "right" and "wrong" are given and have the days; of the four right candidates, two have them.
+    assert result["when"] == {"questions": 5, "accuracy": 2 / 5, "accuracy_of_right": 2 / 4}
+    days = [p["when"] for p in result["predictions"]]
+    assert days == ["2023-12-05", None, "2023-12-05", "2023-12-05/2023-12-06", "2023-12-05"]
+
+
+def test_sources_are_counted_where_the_best_candidate_is_right() -> None:
+    says = {
+        "two": reply(answer("Ann", 0.9, sources=2)),
+        "held back": reply(answer("Ann", 0.2, sources=2), answered=False),
+        "one": reply(answer("Ann", 0.9)),
+        "wrong": reply(answer("Bob", 0.9, sources=2)),
+        "silent": reply(answered=False),
+        "not judged": reply(answer("Ann", 0.9)),
+    }
+    counts = {"not judged": None}
+    result = run(says, *(question(id, "Ann", independent_sources=counts.get(id, 2)) for id in says))
+    assert result["independent_sources"] == {"questions": 3, "accuracy": pytest.approx(2 / 3)}
+
+
+def test_disputes_are_judged_where_the_gold_says_whether_there_is_one() -> None:
+    says = {
+        "seen": reply(answer("Ann", 0.9, disputed=True)),
+        "missed": reply(answer("Ann", 0.9)),
+        "silent": reply(answered=False),
+        "false alarm": reply(answer("Ann", 0.9, disputed=True)),
+        "calm": reply(answer("Ann", 0.9)),
+        "not judged": reply(answer("Ann", 0.9, disputed=True)),
+    }
+    gold = {"false alarm": False, "calm": False, "not judged": None}
+    result = run(says, *(question(id, "Ann", disputed=gold.get(id, True)) for id in says))
+    assert result["disputed"] == {
+        "questions": 3,
+        "precision": 1 / 2,
+        "recall": pytest.approx(1 / 3),
+    }
 
 
 def test_retrieval_counts_articles_not_passages() -> None:
@@ -380,6 +428,17 @@ def test_table_shows_the_figures_and_the_worst_misses_first() -> None:
     assert text.index("[bold]Who?[/]") < text.index("│ unread") < text.index("│ half")
     assert "the worst 1 of 7 misses" in shown(result, worst=1)
     assert "misses" not in shown(run(SAYS, QUESTIONS[0]))
+
+
+def test_table_shows_each_kind_and_what_was_switched_off() -> None:
+    questions = [question("right", "Ann", kind="who"), question("held back", "Tuesday", kind="[b]")]
+    result = run(SAYS, *questions)
+    assert "without" not in shown(result)
+    text = shown(result | {"without": ["stories", "names"]})
+    assert "end-to-end: 2 questions, without stories and names" in text
+    assert re.search(r"│ who +│ +1 │ 1\.000 │ +1\.000–1\.000 │ +1\.000 │", text)
+    assert re.search(r"│ \[b\] +│ +1 │ 0\.000 │ +0\.000–0\.000 │ +1\.000 │", text)
+    assert "own kinds" not in shown(run(SAYS, QUESTIONS[0]))
 
 
 def test_table_of_retrieval_has_dashes_for_what_it_cannot_say() -> None:

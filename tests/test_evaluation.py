@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import prediction, run
@@ -10,6 +11,8 @@ from runs import prediction, run
 from api import evaluation
 from api.cli import main
 from api.evaluation import Wanted, run_evaluation
+from eval.records import Run
+from rag.abilities import Abilities
 from rag.errors import InputError
 from rag.settings import Settings
 
@@ -62,6 +65,8 @@ def test_nothing_but_the_table_is_said_when_nothing_is_written(
     [
         ({"articles": ["news/"]}, "saved run.*leave out --articles"),
         ({"mode": "reader"}, "saved run in mode end-to-end, not reader"),
+        ({"without": ["stories"]}, "saved run.*leave out --without"),
+        ({"without": ["luck"]}, "no ability 'luck'; expected one of: stories, merging"),
         ({"compare": "gold"}, r"gold\.jsonl: not a run; expected what"),
         ({"compare": "nowhere"}, r"nowhere: No such file.*expected what 'dateline eval --json'"),
         ({"compare": "other"}, r"other\.json: none of its 1 questions"),
@@ -90,6 +95,27 @@ def test_a_comparison_that_cannot_be_is_told_before_anything_is_asked(tmp_path: 
     settings = Settings(data_dir=tmp_path / "no collection")
     with pytest.raises(InputError, match=r"old\.json: none of its 1 .*'z'.*'a'"):
         run_evaluation(settings, Wanted(tmp_path / "gold.jsonl", compare=tmp_path / "old.json"))
+
+
+def test_a_run_remembers_what_was_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Abilities] = []
+
+    def ask(*arguments: Any) -> Run:
+        asked.append(arguments[-1])
+        return run(prediction("a"))
+
+    monkeypatch.setattr(evaluation, "ask_with_progress", ask)
+    gold, figures = tmp_path / "gold.jsonl", tmp_path / "figures.json"
+    gold.write_text(GOLD)
+    options = ["--without", "stories", "--without", "dates", "--json", str(figures)]
+    monkeypatch.setattr(sys, "argv", ["dateline", "eval", str(gold), *options])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert asked == [Abilities(stories=False, dates=False)]
+    assert json.loads(figures.read_text())["without"] == ["stories", "dates"]
+    assert "without stories and dates" in capsys.readouterr().out
 
 
 def test_ctrl_c_ends_with_one_line_and_leaves_no_file(

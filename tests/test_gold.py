@@ -38,6 +38,19 @@ def test_json_lines(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_answer_should_say_of_itself_is_read(tmp_path: Path) -> None:
+    rows = [
+        ROW | {"id": "2", "independent_sources": 3, "disputed": True},
+        ROW | {"id": "3", "independent_sources": None, "disputed": False},
+    ]
+    questions = load_gold(write(tmp_path, lines(ROW, *rows))).questions
+    assert [(q.independent_sources, q.disputed) for q in questions] == [
+        (None, None),
+        (3, True),
+        (None, False),
+    ]
+
+
 def test_one_line_of_json_lines_is_not_taken_for_squad(tmp_path: Path) -> None:
     assert len(load_gold(write(tmp_path, lines(ROW))).questions) == 1
 
@@ -85,6 +98,10 @@ def test_squad(tmp_path: Path, pack: Any, indent: int | None) -> None:
         (lines(ROW | {"answers": ["Ann", None]}), "'answers'[1] is null"),
         (lines(ROW | {"when": "Tuesday"}), "'when' is \"Tuesday\"; expected a day such as"),
         (lines(ROW | {"kind": 3}), "'kind' is 3; expected a string"),
+        (lines(ROW | {"disputed": 1}), "'disputed' is 1; expected true or false"),
+        (lines(ROW | {"independent_sources": 0}), "'independent_sources' is 0; expected 1 or more"),
+        (lines(ROW | {"independent_sources": True}), "is true; expected 1 or more"),
+        (lines(ROW | {"independent_sources": "2"}), 'is "2"; expected a whole number'),
         (lines(ROW) + "\n\n" + lines(ROW), 'line 3: id "1" is taken by'),
         (json.dumps({"data": []}), "no question"),
         (json.dumps({"data": 3}), "'data' is 3; expected a list"),

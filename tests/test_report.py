@@ -84,6 +84,20 @@ def test_drawings_take_the_colours_of_the_page_and_keep_their_ids_apart() -> Non
     assert set(re.findall(r"url\(#([\w.-]+)\)", text)) <= set(ids)
 
 
+def test_sources_and_disputes_have_cards_where_they_were_judged() -> None:
+    judged = full_run() | {
+        "independent_sources": {"questions": 4, "accuracy": 0.75},
+        "disputed": {"questions": 2, "precision": 1.0, "recall": 0.5},
+        "without": ["stories"],
+    }
+    text = page_of(judged).text_content()
+    assert "Sources counted" in text
+    assert "75.0%" in text
+    assert "Disputes seen" in text
+    assert "reader small, without stories" in text
+    assert "Sources counted" not in page_of(full_run()).text_content()
+
+
 def test_misses_come_worst_first_and_are_filtered_by_blame() -> None:
     page = page_of(full_run())
     rows = page.xpath("//section[@id='misses']//tbody/tr")
