@@ -38,9 +38,7 @@ def _overlap(a: Span, b: Span) -> bool:
     return a.passage.article.id == b.passage.article.id and a.start < b.end and b.start < a.end
 
 
-def merge_spans(
-    spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES
-) -> list[list[Span]]:
+def merge_spans(spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES) -> list[list[Span]]:
     """Distinct answers, best first; each a list of its non-overlapping spans, best first.
 
     A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
@@ -163,6 +161,8 @@ def make_answers(
     `hits` are what was read to find the spans; `stories` gives for each article id among them
     the articles of its story, the fullest first.
     """
+    if not abilities.stories:
+        stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
     answers: list[Answer] = []
     confidence = 1.0
     for candidate in rank_candidates(spans, hits, stories, calibration, abilities)[:limit]:

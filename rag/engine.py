@@ -269,10 +269,8 @@ class Dateline:
         ends = [day for day in (as_of, until) if day is not None]
         where = Filter(since, min(ends, default=None), tuple(sources))
         hits = self.search(asked.question, self._top_k if top_k is None else top_k, where)
-        stories: dict[str, tuple[Article, ...]]
-        stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
-        if self._abilities.stories:  # one may have been deleted meanwhile
-            stories |= self._store.stories(stories, where)
+        found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
+        stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
         reply = self._reply(reader, asked.question, hits, stories, began)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
