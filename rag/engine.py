@@ -232,7 +232,8 @@ class Dateline:
 
     def story(self, article_id: str) -> Story:
         """The story that the article tells; NotFoundError if there is no such article."""
-        return describe(self._store.stories([self.article(article_id).id])[article_id])
+        told = self._store.stories([article_id])
+        return describe(told[article_id] if told else [self.article(article_id)])
 
     def count_stories(self) -> int:
         """How many stories more than one article tells."""

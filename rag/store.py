@@ -425,9 +425,10 @@ def _condition(where: Filter) -> sa.ColumnElement[bool]:
 def _with_articles(
     told: Mapping[str, Sequence[str]], articles: Sequence[Article]
 ) -> dict[str, tuple[Article, ...]]:
-    """The stories with what was found of their articles."""
+    """The stories with what was found of their articles; without those of which nothing was."""
     found = {article.id: article for article in articles}
-    return {
+    stories = {
         one: fullest_first(found[other] for other in story if other in found)
         for one, story in told.items()
     }
+    return {one: story for one, story in stories.items() if story}

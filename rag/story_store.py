@@ -2,12 +2,12 @@
 
 A story is what pairs of articles that tell the same (`rag.stories.same_story`) connect. Pairs
 depend on two texts alone, so the same articles make the same stories in whatever order they
-came, and the story of an article that is deleted falls apart into what is still connected.
+came; what the story of a deleted article leaves behind is paired anew.
 Every function works within the caller's transaction.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,12 +18,14 @@ from rag.types import Article
 
 _WORTH_COMPARING = 1 / 5
 """Share of the fingerprints of the shorter text; copies have some `SAME_TEXT` of them in common."""
+_COMMON = 30
+"""Articles that hold a fingerprint from which it leads to the first so many by id alone: all copies
+of what is printed everywhere are paired with the same few, and page furniture costs no more."""
 
 
 def add(connection: sa.Connection, articles: Sequence[Article]) -> None:
     """Find the stories of articles that were just written."""
-    texts = {article.id: Shingles.of(article.text) for article in articles}
-    new = dict(texts)
+    new = {article.id: Shingles.of(article.text) for article in articles}
     _insert(
         connection,
         tables.tellings,
@@ -36,26 +38,15 @@ def add(connection: sa.Connection, articles: Sequence[Article]) -> None:
     held = sorted((number, one) for one, own in new.items() for number in own.fingerprints.tolist())
     rows = [{"hash": number, "article_id": one} for number, one in held]
     _insert(connection, tables.fingerprints, rows)
-    pairs = set()
-    for one, own in new.items():
-        found = _candidates(connection, one, own)
-        _read_texts(connection, found, texts)
-        pairs |= {(min(one, o), max(one, o)) for o in found if same_story(own, texts[o])}
-    _insert(connection, tables.pairs, [{"first": a, "second": b} for a, b in sorted(pairs)])
-    for pair in pairs:
-        _join(connection, pair)
+    _link(connection, new)
 
 
 def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Take articles that are about to be deleted out of their stories."""
     texts: dict[str, Shingles] = {}
     _read_texts(connection, ids, texts)
-    left = {
-        other
-        for story in members(connection, texts).values()
-        for other in story
-        if other not in texts
-    }
+    told = members(connection, texts).values()
+    left = sorted({other for story in told for other in story if other not in texts})
     for article_id, own in texts.items():
         for some in tables.portions(own.fingerprints.tolist()):
             connection.execute(
@@ -64,13 +55,22 @@ def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
                     & (tables.fingerprints.c.article_id == article_id)
                 )
             )
-    for gone in tables.portions(list(texts)):
-        pairs = tables.pairs.c
+    pairs, tellings = tables.pairs.c, tables.tellings.c
+    for some in tables.portions([*texts, *left]):
         connection.execute(
-            sa.delete(tables.pairs).where(pairs.first.in_(gone) | pairs.second.in_(gone))
+            sa.delete(tables.pairs).where(pairs.first.in_(some) | pairs.second.in_(some))
         )
-        connection.execute(sa.delete(tables.tellings).where(tables.tellings.c.article_id.in_(gone)))
-    _regroup(connection, left)
+    for gone in tables.portions(list(texts)):
+        connection.execute(sa.delete(tables.tellings).where(tellings.article_id.in_(gone)))
+    for alone in tables.portions(left):
+        connection.execute(
+            sa.update(tables.tellings)
+            .where(tellings.article_id.in_(alone))
+            .values(story=tellings.article_id)
+        )
+    rest: dict[str, Shingles] = {}
+    _read_texts(connection, left, rest)
+    _link(connection, rest)
 
 
 def members(connection: sa.Connection, ids: Iterable[str]) -> dict[str, list[str]]:
@@ -118,18 +118,51 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any
         connection.execute(sa.insert(table), rows)
 
 
+def _link(connection: sa.Connection, unlinked: Mapping[str, Shingles]) -> None:
+    """Find and keep the pairs of articles that have none yet, and join the stories they connect."""
+    texts = dict(unlinked)
+    pairs = set()
+    for one, own in unlinked.items():
+        found = _candidates(connection, one, own)
+        _read_texts(connection, found, texts)
+        pairs |= {(min(one, o), max(one, o)) for o in found if same_story(own, texts[o])}
+    _insert(connection, tables.pairs, [{"first": a, "second": b} for a, b in sorted(pairs)])
+    names = {i: min(told) for i, told in members(connection, {i for p in pairs for i in p}).items()}
+    joined: dict[str, str] = {}  # the name of a story -> that of the story it is part of
+
+    def whole(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
+    for first, second in sorted(pairs):
+        smaller, larger = sorted((whole(names[first]), whole(names[second])))
+        if smaller != larger:
+            joined[larger] = smaller
+    for name in joined:
+        connection.execute(
+            sa.update(tables.tellings)
+            .where(tables.tellings.c.story == name)
+            .values(story=whole(name))
+        )
+
+
 def _candidates(connection: sa.Connection, article_id: str, own: Shingles) -> list[str]:
     """The other articles with enough fingerprints in common with a text to be compared with it."""
     held, tellings = tables.fingerprints.c, tables.tellings.c
     shared: Counter[str] = Counter()
+    rare: list[int] = []
     for some in tables.portions(numbers := own.fingerprints.tolist()):
-        holders = (
-            sa.select(held.article_id, sa.func.count().label("common"))
-            .where(held.hash.in_(some) & (held.article_id != article_id))
-            .group_by(held.article_id)
-        )
-        for row in connection.execute(holders):
-            shared[row.article_id] += row.common
+        counts = sa.select(held.hash, sa.func.count().label("articles")).where(held.hash.in_(some))
+        for row in connection.execute(counts.group_by(held.hash)):
+            if row.articles <= _COMMON:
+                rare.append(row.hash)
+                continue
+            first = sa.select(held.article_id).where(held.hash == row.hash)
+            shared.update(connection.scalars(first.order_by(held.article_id).limit(_COMMON)))
+    for some in tables.portions(rare):
+        shared.update(connection.scalars(sa.select(held.article_id).where(held.hash.in_(some))))
+    del shared[article_id]
     sizes: dict[str, int] = {}
     for others in tables.portions(list(shared)):
         query = sa.select(tellings.article_id, tellings.fingerprints).where(
@@ -152,36 +185,3 @@ def _read_texts(
             tables.articles.c.id.in_(some)
         )
         texts |= {row.id: Shingles.of(row.text) for row in connection.execute(query)}
-
-
-def _join(connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Make one story of the stories of these articles."""
-    tellings = tables.tellings.c
-    stories = list(
-        connection.scalars(sa.select(tellings.story).where(tellings.article_id.in_(ids)).distinct())
-    )
-    connection.execute(
-        sa.update(tables.tellings).where(tellings.story.in_(stories)).values(story=min(stories))
-    )
-
-
-def _regroup(connection: sa.Connection, ids: Collection[str]) -> None:
-    """Work the stories of these articles out again; all that their pairs reach are among them."""
-    linked: dict[str, set[str]] = {article_id: set() for article_id in ids}
-    for some in tables.portions(sorted(ids)):
-        query = sa.select(tables.pairs).where(tables.pairs.c.first.in_(some))
-        for first, second in connection.execute(query):
-            linked[first].add(second)
-            linked[second].add(first)
-    while linked:
-        story: set[str] = set()
-        reached = {min(linked)}
-        while reached:
-            story |= reached
-            reached = {other for one in reached for other in linked.pop(one)} - story
-        for some in tables.portions(sorted(story)):
-            connection.execute(
-                sa.update(tables.tellings)
-                .where(tables.tellings.c.article_id.in_(some))
-                .values(story=min(story))
-            )

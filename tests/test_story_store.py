@@ -86,6 +86,14 @@ def test_a_paragraph_that_everybody_prints_joins_nobody(store: Store) -> None:
     assert len(stories(store)) == 30
 
 
+def test_what_everybody_prints_is_one_story_with_few_pairs(store: Store, tmp_path: Path) -> None:
+    put(store, *(article(LEAD, f"a{i:02}") for i in range(70)))
+    assert [len(story) for story in stories(store)] == [70]
+    assert rows(tmp_path / "data")["pairs"] < 70 * 30
+    put(store, *(article(VOTE, f"a{i:02}") for i in range(40)))  # those that all were paired with
+    assert [len(story) for story in stories(store)] == [40, 30]
+
+
 def test_more_articles_than_a_statement_has_variables(store: Store) -> None:
     put(store, *(article(LEAD, f"a{i}") for i in range(40)))
     long = " ".join(words(f"p{i}x", 100) for i in range(120))  # some 700 fingerprints
@@ -106,6 +114,7 @@ def test_only_tellings_that_pass_the_filter_are_given(store: Store) -> None:
     assert told(EVERYTHING) == ["wire", "post"]
     assert told(Filter(until=date(2024, 2, 2))) == ["wire"]
     assert told(Filter(sources=("wire",))) == ["wire"]
+    assert store.stories(["wire"], Filter(sources=("Ledger",))) == {}
 
 
 def test_the_story_last_published_in_comes_first(store: Store) -> None:
