@@ -1,6 +1,7 @@
 """A mistyped question, as it was meant."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from rapidfuzz import process
@@ -37,11 +38,9 @@ def respell(question: str, texts: Iterable[str], is_word: Callable[[str], bool])
     doubtful = {word for word in _WORD.findall(question) if edits(len(word)) and not is_word(word)}
     if not doubtful:
         return question
-    # Key -> the word as a text has it first.
-    written: dict[str, str] = {}
-    for text in texts:
-        for word in _WORD.findall(text):
-            written.setdefault(_key(word), word)
+    # Key -> the word, as it is written most often: "Kyiv" rather than the "KYIV" of a dateline.
+    often = Counter(word for text in texts for word in _WORD.findall(text)).most_common()
+    written = {_key(word): word for word, _ in reversed(often)}
 
     def meant(match: re.Match[str]) -> str:
         typed = _key(match[0])
@@ -63,5 +62,5 @@ def _nearest(typed: str, words: Iterable[str]) -> str | None:
     )
     errors = [(distance, word) for word, distance, _ in close if mistyped(typed, word, distance)]
     fewest = min(errors, default=(0, ""))[0]
-    nearest = [word for distance, word in errors if distance == fewest]
+    nearest: list[str] = [word for distance, word in errors if distance == fewest]
     return nearest[0] if len(nearest) == 1 else None
