@@ -1,4 +1,4 @@
-"""Names and other wordings: when two pieces of text say the same."""
+"""Names, and the writings of one text: when two texts name the same."""
 
 import re
 import unicodedata
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.transliteration import OTHER_NAMES, same_sound, sound
-
-# --- one writing for many
 
 HYPHENS = "-‐‑‒–—―−﹘﹣－"
 APOSTROPHES = "'’‘‛′`´ʹʻʼʽʾʿˈ＇"
@@ -148,11 +146,11 @@ def same_name(a: str, b: str) -> bool:
     """
     one, two = _read(a), _read(b)
     if one.key == two.key:
-        return True
+        return one.key != "" or a == b
     if one.endings.isdisjoint(two.endings):
         return False
-    short, long = sorted((one.words, two.words), key=len)
-    return _same_words(short, long) or _part_of(short, long)
+    pairs = ((one.words, two.words), (two.words, one.words))
+    return _same_words(*pairs[0]) or any(_part_of(short, long) for short, long in pairs)
 
 
 @dataclass(frozen=True)

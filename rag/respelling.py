@@ -43,10 +43,11 @@ def respell(question: str, texts: Iterable[str], is_word: Callable[[str], bool])
     written = {_key(word): word for word, _ in reversed(often)}
 
     def meant(match: re.Match[str]) -> str:
-        typed = _key(match[0])
-        if match[0] not in doubtful or typed in written:
-            return match[0]
-        return written.get(_nearest(typed, written) or "", match[0])
+        word: str = match[0]
+        if word not in doubtful or _key(word) in written:
+            return word
+        nearest = _nearest(_key(word), written)
+        return word if nearest is None else written[nearest]
 
     return _WORD.sub(meant, question)
 
@@ -62,5 +63,5 @@ def _nearest(typed: str, words: Iterable[str]) -> str | None:
     )
     errors = [(distance, word) for word, distance, _ in close if mistyped(typed, word, distance)]
     fewest = min(errors, default=(0, ""))[0]
-    nearest: list[str] = [word for distance, word in errors if distance == fewest]
+    nearest = [word for distance, word in errors if distance == fewest]
     return nearest[0] if len(nearest) == 1 else None

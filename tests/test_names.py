@@ -59,6 +59,7 @@ def test_fold(text: str, expected: str) -> None:
         ("Amir-Abdollahian", "Amir Abdollahian"),
         ("Hossein Amir-Abdollahian", "Amirabdollahian"),
         ("Foreign Minister Hossein Amir-Abdollahian", "Amir Abdollahian"),
+        ("Amir Abdollahian", "Hossein Amirabdollahian"),
         ("Iranian Foreign Minister Hossein Amirabdollahian", "Hussein Amir-Abdollahian"),
         ("Kyiv", "Kiev"),
         ("Beijing", "Peking"),
@@ -167,6 +168,7 @@ def test_one_name_however_it_is_written(a: str, b: str) -> None:
     ("a", "b"),
     [
         ("Ali Khamenei", "Ali Larijani"),
+        ("—", "!"),
         ("Khamenei", "Khomeini"),
         ("North Korea", "South Korea"),
         ("Korea", "North Korea"),
