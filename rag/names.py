@@ -21,7 +21,7 @@ _COMBINING = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u
 _SIMPLE = re.compile(r"[a-z0-9 ]*")
 _POSSESSIVE = re.compile(rf"(?<=\w)[{_MARKS}]s(?!\w)")
 _SPACED_HYPHEN = re.compile(rf"(?<=\w)\s*[{HYPHENS}]+\s*(?=\w)")
-_INNER_HYPHEN = re.compile(rf"(?<=\w)[{HYPHENS}](?=\w)")
+_INNER_HYPHEN = re.compile(rf"(?<=\w)\.?[{HYPHENS}](?=\w)")
 _INNER_MARK = re.compile(f"[{HYPHENS}{_MARKS}]")
 _MINUS = re.compile(rf"(?<!\w)[{HYPHENS}](?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")

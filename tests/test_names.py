@@ -173,6 +173,7 @@ def test_one_name_however_it_is_written(a: str, b: str) -> None:
         ("—", "!"),
         ("Donald Trump Jr", "Donald Trump"),
         ("US-China", "China"),
+        ("U.S.-China", "China"),
         ("Hong Kong/Taipei", "Taipei"),
         ("Milan and Cortina d’Ampezzo, Italy", "Italy"),
         ("COVID-19, flu", "COVID-19"),
