@@ -1,4 +1,4 @@
-"""Names and other wordings: when two pieces of text say the same."""
+"""Names, and the writings of one text: when two texts name the same."""
 
 import re
 import unicodedata
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.transliteration import OTHER_NAMES, same_sound, sound
-
-# --- one writing for many
 
 HYPHENS = "-‐‑‒–—―−﹘﹣－"
 APOSTROPHES = "'’‘‛′`´ʹʻʼʽʾʿˈ＇"
@@ -23,6 +21,7 @@ _COMBINING = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u
 _SIMPLE = re.compile(r"[a-z0-9 ]*")
 _POSSESSIVE = re.compile(rf"(?<=\w)[{_MARKS}]s(?!\w)")
 _SPACED_HYPHEN = re.compile(rf"(?<=\w)\s*[{HYPHENS}]+\s*(?=\w)")
+_INNER_HYPHEN = re.compile(rf"(?<=\w)\.?[{HYPHENS}](?=\w)")
 _INNER_MARK = re.compile(f"[{HYPHENS}{_MARKS}]")
 _MINUS = re.compile(rf"(?<!\w)[{HYPHENS}](?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -114,11 +113,12 @@ _PARTICLES = frozenset(
     )
 )
 """Words of a name that are written small."""
-_DROPPED = frozenset(["al", "el", "jr", "sr"])
+_DROPPED = frozenset(["al", "el"])
 _TELLING_APART = frozenset(
     _words(
         "north south east west northern southern eastern western central new old upper lower "
-        "great greater little equatorial democratic republic papua anti non ex former"
+        "great greater little equatorial democratic republic papua anti non ex former public "
+        "national"
     )
 )
 """What makes another place of a place: no part of it is said alone."""
@@ -136,6 +136,10 @@ _KINDS = frozenset(
     )
 )
 """What many are called, with other words beside it."""
+_SEVERAL = re.compile(r"[/&;:]|,.*,|\b(?:and|or)\b")
+_DESCRIBES = re.compile(r"(?:(?:a|an|the|his|her|its|their)\b|\d)", re.IGNORECASE)
+_LONGEST_DESCRIPTION = 4  # words
+_ARABIC_ARTICLE = re.compile(rf"\b[ae]l[{HYPHENS}]", re.IGNORECASE)
 _NOT_LEFT_OUT = _KINDS | _TELLING_APART | _LINKS
 
 
@@ -148,11 +152,11 @@ def same_name(a: str, b: str) -> bool:
     """
     one, two = _read(a), _read(b)
     if one.key == two.key:
-        return True
+        return one.key != "" or a == b
     if one.endings.isdisjoint(two.endings):
         return False
-    short, long = sorted((one.words, two.words), key=len)
-    return _same_words(short, long) or _part_of(short, long)
+    pairs = ((one.words, two.words), (two.words, one.words))
+    return _same_words(*pairs[0]) or any(_part_of(short, long) for short, long in pairs)
 
 
 @dataclass(frozen=True)
@@ -174,8 +178,10 @@ def _read(text: str) -> _Name:
     bare = _bare_name(text)
     if not bare or not all(_is_name_word(word) for word in bare):
         return _Name(key)
-    name = fold(" ".join(bare))
-    name = _ONE_NAME.get(name, name)
+    text = " ".join(bare)
+    # A compound is one word: "US-China" is no China.
+    solid = fold(_INNER_HYPHEN.sub("", _ARABIC_ARTICLE.sub("", text)))
+    name = _ONE_NAME.get(fold(text), solid)
     words = tuple(w for w in name.split() if w not in _DROPPED) or tuple(name.split())
     endings = frozenset(sound("".join(words[start:])) for start in range(len(words)))
     return _Name(key, words, endings)
@@ -191,21 +197,28 @@ def _bare_name(text: str) -> list[str]:
 
     [] where two are named: "Lagos, Nigeria" is no Nigeria.
     """
+    if _SEVERAL.search(text):
+        return []
     head, comma, tail = (part.strip() for part in text.partition(","))
     if comma:
-        if tail[:1].isupper() == all(_is_name_word(word) for word in head.split()):
+        # "Her deputy, Stefan Brook", and "Stefan Brook, 47"
+        head_describes, tail_describes = (
+            _DESCRIBES.match(part) is not None for part in (head, tail)
+        )
+        if head_describes == tail_describes:
             return []
-        text = tail if tail[:1].isupper() else head
+        text = tail if head_describes else head
     words = text.split()
-    if {"and", "or", "&"} & {word.lower() for word in words}:
-        return []
     for index in range(len(words) - 1, 0, -1):
-        before = words[index - 1]
-        if not _is_name_word(words[index]):
+        before = words[:index]
+        if not words[index][:1].isupper() and words[index] not in _PARTICLES:
             break
-        # "the hydrologist Emil Brandeck"
-        described = before.islower() and before not in _PARTICLES | _LINKS
-        if before.lower() in _OFFICES or (described and len(words) - index > 1):
+        if not words[index][:1].isupper() or not _LINKS.isdisjoint(before):
+            continue
+        # "the hydrologist Emil Brandeck", but not "the capital Vessen"
+        described = index <= _LONGEST_DESCRIPTION and all(map(str.islower, before[1:]))
+        described = described and before[-1].islower() and before[-1] not in _PARTICLES
+        if before[-1].lower() in _OFFICES or (described and len(words) - index > 1):
             return words[index:]
     return words
 

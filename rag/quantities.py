@@ -46,6 +46,7 @@ _BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(["just under", "a little over", "~"], "about"),
 }
 _MORE_NUMBER = re.compile(rf"(?:{'|'.join((*_UNITS, *_TENS, *_SCALES))})\b")
+_LATER_CAPITAL = re.compile(r"\s[A-Z]")
 _FILLER = re.compile(r"(?:the|only|just|exactly|a total of|a record|all)\s+")
 _BOUND = re.compile(
     rf"(?:{'|'.join(re.escape(b) for b in sorted(_BOUNDS, key=len, reverse=True))})(?!\w)\s*"
@@ -91,6 +92,8 @@ def parse_quantity(text: str) -> Quantity | None:
     value, rest = number
     unit = None if _MORE_NUMBER.match(rest) else parse_unit(rest)
     if unit is None or (currency and unit and unit != currency):
+        return None
+    if unit.split(" ")[-1] not in MEASURES and _LATER_CAPITAL.search(text):  # "Ten Commandments"
         return None
     return Quantity(-value if negative else value, currency or unit, bound)
 

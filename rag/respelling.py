@@ -1,6 +1,7 @@
 """A mistyped question, as it was meant."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from rapidfuzz import process
@@ -37,17 +38,16 @@ def respell(question: str, texts: Iterable[str], is_word: Callable[[str], bool])
     doubtful = {word for word in _WORD.findall(question) if edits(len(word)) and not is_word(word)}
     if not doubtful:
         return question
-    # Key -> the word as a text has it first.
-    written: dict[str, str] = {}
-    for text in texts:
-        for word in _WORD.findall(text):
-            written.setdefault(_key(word), word)
+    # Key -> the word, as it is written most often: "Kyiv" rather than the "KYIV" of a dateline.
+    often = Counter(word for text in texts for word in _WORD.findall(text)).most_common()
+    written = {_key(word): word for word, _ in reversed(often)}
 
     def meant(match: re.Match[str]) -> str:
-        typed = _key(match[0])
-        if match[0] not in doubtful or typed in written:
-            return match[0]
-        return written.get(_nearest(typed, written) or "", match[0])
+        word: str = match[0]
+        if word not in doubtful or _key(word) in written:
+            return word
+        nearest = _nearest(_key(word), written)
+        return word if nearest is None else written[nearest]
 
     return _WORD.sub(meant, question)
 

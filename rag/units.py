@@ -5,7 +5,6 @@ import re
 _words = re.compile(r"\w+").findall
 _KINDS = {
     "%": "% percent pct",
-    "percentage point": "",
     "kilometre": "km kms kilometer",
     "metre": "m meter",
     "centimetre": "cm centimeter",
@@ -81,7 +80,11 @@ _NO_UNIT = re.compile(
     r"march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|"
     r"jul|aug|sept?|oct|nov|dec)\b"
 )
-_RATE = re.compile(r"^(?:a|an|per|each)\b")  # "5 a day"
+_RATE = re.compile(r"^(?:a|an|per|each)\b(?: \S+){1,2}$")  # "5 a day"
+# What may follow a unit: "of water", "a second", "deep"
+_AFTER = re.compile(
+    r"\b(?:of|in|on|at|from|who|were|was|are|have|had|a|an|per|long|deep|high|tall|wide|old|away)\b"
+)
 _LONGEST_UNIT = 3  # words
 
 
@@ -101,23 +104,24 @@ def parse_unit(text: str) -> str | None:
             return _PEOPLE_WORD[word]
     if words[0] in _PEOPLE_WORD:
         return "person"
-    named: list[str] = []
-    for word in words:
-        single = MEASURES.get(word) or MEASURES.get(word.removesuffix("s"))
-        if single is not None:
-            named.append(single)
-        elif word in _QUALIFIERS:
-            named.append(word)
-        else:
-            break
-        if single is not None and word not in _QUALIFIERS:
-            break
-    if named and named[-1] not in ("square", "cubic"):
-        return " ".join(named)
-    counted = re.split(r"\b(?:of|in|on|at|from|who|were|was|are|have|had|a|per)\b", text)[0].split()
+    measured = _measure(words)
+    if measured is not None:
+        unit, rest = measured
+        return unit if not rest or _AFTER.match(rest) else None  # "70 years ago"
+    counted = _AFTER.split(text)[0].split()
     if not 0 < len(counted) <= _LONGEST_UNIT:
         return None
     return " ".join([*counted[:-1], _singular(counted[-1])])
+
+
+def _measure(words: list[str]) -> tuple[str, str] | None:
+    """The unit of measure that the words begin with, and what follows it."""
+    for size in range(min(_LONGEST_UNIT, len(words)), 0, -1):
+        *before, last = words[:size]
+        single = MEASURES.get(last) or MEASURES.get(last.removesuffix("s"))
+        if single and _QUALIFIERS.issuperset(before):
+            return " ".join([*before, single]), " ".join(words[size:])
+    return None
 
 
 def _singular(noun: str) -> str:

@@ -25,9 +25,10 @@ _FUNCTION_WORDS = frozenset(
 )
 _WORD = re.compile(r"\w+")
 _LONGEST_COMPOUND = 3  # words
-_NEAREST = 5
-_SHORTEST_PART = 3
+_NEAREST = 5  # terms taken for what a word was meant to be
+_SHORTEST_PART = 3  # letters of a word that was run together with another
 _FAR_SOUND = 3  # edits between two transliterations
+# First letters that transliterations may have instead.
 _SAME_START = {"g": "kq", "k": "gqc", "q": "gk", "c": "k", "y": "ije", "j": "y", "i": "y", "e": "y"}
 
 Form = tuple[str, ...]
@@ -50,6 +51,7 @@ _ANALYZER = analyzer()
 
 
 def terms_of(text: str) -> Form:
+    """The index terms of the words of a text, in order."""
     return tuple(_ANALYZER.analyze(text))
 
 
@@ -88,8 +90,7 @@ def wordings(
     """The ways to write what a run of words says, one list for a word or a few; its own first.
 
     Other names of a place, and compounds written as one word ("Amir Abdollahian" and
-    "Amirabdollahian"). For a word that is not among the `known` terms, those of the index that
-    it may have been meant to be.
+    "Amirabdollahian"). For a word of which `holds` says no, what of the index it may be meant for.
     """
     searcher = index.searcher()
     found: list[list[Form]] = []

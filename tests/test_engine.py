@@ -18,7 +18,7 @@ from rag.errors import CollectionError, InputError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.settings import Settings
 from rag.store import EVERYTHING, Filter, Store
-from rag.types import Article, Passage, Skipped, text_hash
+from rag.types import Article, Passage, Skipped, Span, text_hash
 
 STORM = article("The storm came. answer: Tuesday 2 it was.", "storm", title="Storm")
 VOTE = article("The vote was lost. answer: Friday 1 they said.", "vote", title="Vote")
@@ -310,6 +310,41 @@ DATED = [
         ]
     )
 ]
+
+
+class Listening(FakeReader):
+    """Keeps the questions it is read."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        self.heard.append(question)
+        return super().read(question, passages)
+
+
+class Spelling(FakeEncoder):
+    """Knows English, in which every word has an "e", as whole tokens, and no names."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [1 if "e" in text else 2 for text in texts]
+
+
+def test_a_mistyped_question_is_read_as_the_passages_write_it(
+    store: Store, index: EmbeddedIndex
+) -> None:
+    reader = Listening()
+    dateline = Dateline(store, index, Spelling(), lambda: reader)
+    ingest(dateline, STORM, replace(STORM, id="far", text="The vote in Oslo. answer: May 1"))
+    asked = "When did the strom come to Olso?"
+    reply = dateline.ask(asked)
+    assert reader.heard == ["When did the storm come to Oslo?"]
+    assert reply.question == asked
+    # A word that the encoder knows is no error, however near another is.
+    dateline.ask("Was there a vete?")
+    assert reader.heard[-1] == "Was there a vete?"
+    dateline.read("When did the strom come?", [STORM])
+    assert reader.heard[-1] == "When did the storm come?"
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,21 @@ def test_a_generation_and_a_delta_are_searched_together(
     assert [i for i, _ in index.dense(NEAR_100TH, 8)] == expected_dense(store, NEAR_100TH, 8)
 
 
+def test_what_one_part_holds_is_no_typing_error_in_another(
+    store: Store, index: EmbeddedIndex
+) -> None:
+    store.put([in_words(article(f"Merkel {many_words(MANY)}"))])
+    index.refresh()
+    store.put([in_words(article("Markel", "b"))])
+    index.refresh()
+    words = texts(store)
+    assert [words[i] for i, _ in index.lexical("Merkel", 5)] == ["Merkel"]
+    assert {words[i] for i, _ in index.lexical("Mrkel", 5)} == {"Merkel", "Markel"}
+    assert index.holds("merkel")
+    assert index.holds("Markel")
+    assert not index.holds("Mrkel")
+
+
 def test_a_generation_is_opened_again_as_it_was(
     store: Store, index: EmbeddedIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

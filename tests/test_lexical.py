@@ -127,6 +127,88 @@ def test_any_syntax_around_a_word_still_finds_it(lexical: LexicalIndex, noise: s
     assert 3 in found(lexical, f"{noise} war {noise}")
 
 
+@pytest.fixture(scope="module")
+def names() -> LexicalIndex:
+    index = LexicalIndex.in_memory()
+    index.add(
+        [
+            (1, "a", "", "Hossein Amir-Abdollahian spoke."),
+            (2, "b", "", "Then Amirabdollahian left."),
+            (3, "c", "", "Others say that Amir Abdollahian stayed."),
+            (4, "d", "", "Shells fell on Kyiv."),
+            (5, "e", "", "Kiev was quiet."),
+            (6, "f", "", "In Côte d’Ivoire cocoa grew dearer."),
+            (7, "g", "", "Muammar Gaddafi was named; his talks went badly."),
+            (8, "h", "", "President Zelensky's visit, Sana'a's markets."),
+            (9, "i", "", "A cease-fire holds."),
+        ]
+    )
+    return index
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Amir-Abdollahian", {1, 2, 3}),
+        ("amir abdollahian", {1, 2, 3}),
+        ("Amir\u2010Abdollahian", {1, 2, 3}),
+        ("Amirabdollahian", {1, 2}),  # known as it is: nothing else is looked for
+        ("Amirabdollahiann", {1, 2}),
+        ("Who is Abdolahian?", {1, 3}),
+        ("Kiev", {4, 5}),
+        ("kyiv", {4, 5}),
+        ("Kyvi", {4}),
+        ("Cote d’Ivoire", {6}),
+        ("cote d'ivoire", {6}),
+        ("Ivory Coast", {6}),
+        ("Qaddafi", {7}),
+        ("Kadhafi", {7}),
+        ("Zelenskyy", {8}),
+        ("Zelesnky", {8}),
+        ("eZlensky", {8}),
+        ("Belensky", set()),
+        ("Sanaa", {8}),
+        ("ceasefire", {9}),
+        ("talsk", {7}),
+        ("tallks", {7}),
+        ("tals", set()),  # too short to tell
+        ("tlk", set()),
+        ("2025", set()),
+    ],
+)
+def test_other_writings_of_a_name_are_found(
+    names: LexicalIndex, query: str, expected: set[int]
+) -> None:
+    assert found(names, query) == expected
+
+
+def test_words_run_together_find_them_apart() -> None:
+    index = LexicalIndex.in_memory()
+    index.add([(1, "a", "", "Amir Abdollahian stayed."), (2, "b", "", "Abdollahian, not Amir.")])
+    assert found(index, "Amirabdollahian") == {1}
+
+
+def test_every_writing_of_a_word_counts_alike_and_once() -> None:
+    index = LexicalIndex.in_memory()
+    texts = ["Kyiv woke.", "Kiev woke.", "Kiev slept.", "Kyiv, once Kiev."]
+    index.add([(n, str(n), "", text) for n, text in enumerate(texts)])
+    scores = dict(index.search("Kyiv", 10))
+    assert scores[0] == pytest.approx(scores[1]) == pytest.approx(scores[2])
+    assert scores[3] < scores[0]  # once, in a longer text
+
+
+def test_a_word_that_is_held_elsewhere_is_no_typing_error(names: LexicalIndex) -> None:
+    assert dict(names.search("Zelenska", 10)).keys() == {8}
+    assert names.search("Zelenska", 10, holds=lambda word: True) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("zelenskys", True), ("talk", True), ("Zelenska", False), ("", True)]
+)
+def test_holds(names: LexicalIndex, word: str, expected: bool) -> None:
+    assert names.holds(word) is expected
+
+
 def test_adding_twice_keeps_both() -> None:
     index = LexicalIndex.in_memory()
     index.add([(7, "a", "", "storm")])

@@ -39,5 +39,10 @@ def test_of_two_words_equally_near_none_is_taken() -> None:
     assert respell("Marlk", ["Mark, Marl"], lambda word: False) == "Marlk"
 
 
+def test_a_word_is_written_as_it_is_most_often() -> None:
+    texts = ["VESSEN — They met.", "Vessen is far. In Vessen it rained."]
+    assert respell("where is vesen", texts, lambda word: word != "vesen") == "where is Vessen"
+
+
 def test_without_passages_nothing_is_respelled() -> None:
     assert respell("Where was Ingird?", [], lambda word: False) == "Where was Ingird?"
