@@ -1,11 +1,8 @@
 """Words of time mean the days that a reader of the article would put a finger on."""
 
-import time
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rag.temporal import when_of
 from rag.types import Interval
