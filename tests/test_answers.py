@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from conftest import article
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag.answers import make_answers, merge_spans, normalize_answer, weigh_spans
 from rag.confidence import Calibration, Features
-from rag.types import Answer, Article, Hit, Passage, Span
+from rag.types import Answer, Article, Hit, Interval, Passage, Span
 
 PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
 
@@ -260,3 +262,25 @@ def test_every_answer_holds_what_it_says(spans: Sequence[Span]) -> None:
             assert normalize_answer(citation.quote) == normalize_answer(answer.text)
             assert citation.context_start <= citation.start < citation.end <= citation.context_end
             assert citation.context == text[citation.context_start : citation.context_end]
+
+
+# --- days
+
+
+def test_an_answer_carries_the_days_it_means_where_its_best_citation_stands() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    later = replace(RIVAL, published=date(2024, 3, 6))
+    (answer,) = answers(span(told, "Tuesday", 3.0), span(later, "tuesday", 2.0))
+    assert answer.when == Interval(date(2023, 12, 5), date(2023, 12, 5))
+
+
+def test_days_that_the_best_citation_leaves_open_are_the_next_one_s() -> None:
+    later = replace(RIVAL, published=date(2024, 3, 6))
+    (answer,) = answers(span(TALKS, "Tuesday", 3.0), span(later, "tuesday", 2.0))
+    assert answer.when == Interval(date(2024, 3, 5), date(2024, 3, 5))
+
+
+def test_an_answer_that_names_no_time_has_no_days() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    (answer,) = answers(span(told, "the accord", 3.0))
+    assert answer.when is None

@@ -28,7 +28,8 @@ _HINT = re.compile(
 _LEAD = re.compile(
     rf"(?:on|in|at|by|since|from|until|till|before|after|during|around|about|approximately|roughly"
     rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the"
-    rf"|shortly|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock|effective"
+    rf"|shortly|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock"
+    rf"|effective"
     rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps"
     rf"|probably|likely|no later than|back"
     rf"|not|later|earlier|some point|again|ahead|prior to|following|sundown|breakfast|lunch"
