@@ -81,15 +81,14 @@ def _meant(answer: Answer) -> str | None:
 
 
 def days_in_words(days: Interval) -> str:
-    """5 December 2023, 18-24 March 2024, June 2024, 1990-1999: with a dash, and no more than
-    is needed."""
+    """As few words as name them: 5 December 2023, 18–24 March 2024, June 2024, 1990–1999."""
     start, end = days.start, days.end
     if start == end:
         return _day(start)
     following = end + timedelta(days=1)
     if start.day == following.day == 1:  # whole months
         if start.month == following.month == 1:
-            return _span(str(start.year), str(end.year))
+            return str(start.year) if start.year == end.year else f"{start.year}–{end.year}"
         whole_year = f" {start.year}" if start.year != end.year else ""
         return _span(f"{start:%B}{whole_year}", f"{end:%B}", f" {end.year}")
     if start.year != end.year:

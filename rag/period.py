@@ -51,7 +51,7 @@ def _without(question: str, start: int, end: int) -> str:
     before, after = question[:start].rstrip(), question[end:].lstrip()
     if before.endswith("(") and after.startswith(")"):
         before, after = before[:-1].rstrip(), after[1:].lstrip()
-    for mark in (",", "–", "—"):
+    for mark in (",", "–", "—", ":"):
         if after.startswith(mark) and (not before or before.endswith(mark)):
             after = after[1:].lstrip()
     if before.endswith((",", "–", "—")):

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from conftest import article
@@ -13,7 +15,7 @@ from rag.answers import make_answers, merge_spans, weigh_spans
 from rag.confidence import Calibration, Features
 from rag.equality import normalize_answer, same_answer
 from rag.stories import group_stories
-from rag.types import Answer, Article, Hit, Passage, Span
+from rag.types import Answer, Article, Hit, Interval, Passage, Span
 
 PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
 
@@ -284,3 +286,34 @@ def test_every_answer_holds_what_it_says(spans: Sequence[Span]) -> None:
             assert same_answer(citation.quote, answer.text)
             assert citation.context_start <= citation.start < citation.end <= citation.context_end
             assert citation.context == text[citation.context_start : citation.context_end]
+
+
+# --- days
+
+
+def test_an_answer_carries_the_days_it_means_where_its_best_citation_stands() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    (answer,) = answers(span(told, "Tuesday", 3.0), span(RIVAL, "tuesday", 2.0))
+    assert answer.when == Interval(date(2023, 12, 5), date(2023, 12, 5))
+
+
+def test_one_tuesday_is_not_another() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    later = replace(RIVAL, published=date(2024, 3, 6))
+    found = answers(span(told, "Tuesday", 3.0), span(later, "tuesday", 2.0))
+    assert [(a.text, a.when and a.when.start) for a in found] == [
+        ("Tuesday", date(2023, 12, 5)),
+        ("tuesday", date(2024, 3, 5)),
+    ]
+
+
+def test_days_that_the_best_citation_leaves_open_are_the_next_one_s() -> None:
+    later = replace(RIVAL, published=date(2024, 3, 6))
+    (answer,) = answers(span(TALKS, "Tuesday", 3.0), span(later, "tuesday", 2.0))
+    assert answer.when == Interval(date(2024, 3, 5), date(2024, 3, 5))
+
+
+def test_an_answer_that_names_no_time_has_no_days() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    (answer,) = answers(span(told, "the accord", 3.0))
+    assert answer.when is None

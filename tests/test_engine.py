@@ -372,6 +372,61 @@ def test_only_the_evidence_asked_for(
     assert answered(dateline, **how) == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "how", "expected", "as_of"),
+    [
+        ("When did the storm come?", {}, ["march", "february", "january", "undated"], None),
+        (
+            "When did the storm come?",
+            {"as_of": date(2024, 1, 31)},
+            ["january"],
+            None,
+        ),
+        (
+            "As of 10 February 2024, when did the storm come?",
+            {},
+            ["february", "january"],
+            date(2024, 2, 10),
+        ),
+        (
+            "When did the storm come as of February 2024?",
+            {"as_of": date(2024, 1, 31)},
+            ["january"],
+            date(2024, 1, 31),
+        ),
+        (
+            "When did the storm come as of January 2024?",
+            {"as_of": date(2024, 3, 31)},
+            ["january"],
+            date(2024, 1, 31),
+        ),
+    ],
+)
+def test_the_question_may_say_up_to_when_evidence_counts(
+    dateline: Dateline,
+    question: str,
+    how: dict[str, date],
+    expected: list[str],
+    as_of: date | None,
+) -> None:
+    ingest(dateline, *DATED)
+    reply = dateline.ask(question, **how)
+    assert [answer.text for answer in reply.answers] == expected
+    assert (reply.question, reply.as_of) == (question, as_of)
+
+
+def test_the_words_that_restrict_the_evidence_are_not_searched_or_read(
+    dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(dateline, *DATED)
+    read: list[str] = []
+    monkeypatch.setattr(
+        FakeReader, "read", lambda self, question, passages: read.append(question) or []
+    )
+    dateline.ask("As of May 2024, when did the storm come?")
+    assert read == ["When did the storm come?"]
+
+
 @pytest.mark.parametrize(("top_k", "expected"), [(None, 2), (0, 0), (1, 1), (3, 3), (99, 4)])
 def test_so_many_passages_are_read(
     dateline: Dateline, tmp_path: Path, top_k: int | None, expected: int

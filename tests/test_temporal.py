@@ -1,6 +1,5 @@
 """Words of time mean the days that a reader of the article would put a finger on."""
 
-import time
 from datetime import date
 
 import pytest
@@ -339,3 +338,44 @@ def test_the_days_that_words_mean(marked: str, expected: str | None, published: 
     text, start, end = asked(marked)
     day = None if published is None else date.fromisoformat(published)
     assert when_of(text, start, end, day) == interval(expected)
+
+
+# --- whatever the text
+
+# Words of time thrown together, as no article has them, between any other text.
+SAID = """the a of on in to and between from until two 99 9999 12th 31 1998 2023-02-30 last next
+this early late mid end start first week month year days century decades ago later before after
+Tuesday March May 29 February Easter Christmas today tomorrow will said , . - – ’s"""
+WORDS = st.sampled_from([*SAID.split(), "\n"])
+
+
+@given(st.lists(WORDS | st.text(max_size=4), max_size=25), st.data(), st.none() | st.dates())
+def test_whatever_the_text_the_days_are_in_order(
+    said: list[str], data: st.DataObject, published: date | None
+) -> None:
+    text = " ".join(said)
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    days = when_of(text, start, end, published)
+    assert days is None or days.start <= days.end
+
+
+@pytest.mark.parametrize("words", ["early ", "two days after ", "last ", "Monday and ", "a week "])
+def test_words_without_end_are_no_trouble(words: str) -> None:
+    text = words * 300
+    assert when_of(text, 0, len(text), date(2023, 12, 6)) in (None, interval("2023-12-04"))
+
+
+# --- the words around
+
+
+def test_only_the_sentence_of_the_words_tells() -> None:
+    text = "The pier will be rebuilt. Waves broke it on Tuesday. It will reopen on Friday."
+    start = text.index("Tuesday")
+    assert when_of(text, start, start + 7, date(2023, 12, 6)) == interval("2023-12-05")
+
+
+def test_curly_apostrophes_and_hard_spaces_are_read_like_plain_ones() -> None:
+    text = "The pier will reopen in two\u00a0weeks’ time."
+    start = text.index("in two")
+    assert when_of(text, start, len(text) - 1, date(2023, 12, 6)) == interval("2023-12-20")

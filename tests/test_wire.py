@@ -213,3 +213,8 @@ def test_prefix_and_suffix_end_where_the_text_does() -> None:
     _, last = selectors(cited("the river.", "the river."))
     assert first["prefix"] == ""
     assert last["suffix"] == ""
+
+
+def test_the_day_that_the_question_names_is_told_and_otherwise_left_out() -> None:
+    assert "as_of" not in wire(ANSWERED)
+    assert wire(replace(ANSWERED, as_of=date(2024, 4, 30)))["as_of"] == "2024-04-30"

@@ -18,30 +18,33 @@ _BEFORE = 60  # characters before the words in which an expression may begin
 _PLAIN = str.maketrans("’‘\u00a0\u202f\u2009\n\t\r‑", "''      -")
 _PLAIN_LINES = {key: value for key, value in _PLAIN.items() if chr(key) != "\n"}
 _HINT = re.compile(
-    r"\d|day|week|month|year|quarter|decade|centur|night|morning|evening|afternoon|morrow|fortnight"
-    r"|ago\b|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring"
+    r"\d|day|week|month|year|quarter|decade|centur|night|morning|evening|afternoon|morrow"
+    r"|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring"
     r"|summer|autumn|fall|winter|christmas|easter|new year|halloween|pentecost|thanks|twent|thirt"
-    r"|fort|fift|sixt|sevent|eight|ninet|first|second|third|fourth|sixth|ninth|tenth|twelfth|eleventh"
-    r"|earlier|later|end|half|eve)",
+    r"|fort|fift|sixt|sevent|eight|ninet|first|second|third|fourth|sixth|ninth|tenth|twelfth"
+    r"|eleventh|earlier|later)",
     re.I,
 )
 _LEAD = re.compile(
     rf"(?:on|in|at|by|since|from|until|till|before|after|during|around|about|approximately|roughly"
-    rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the|shortly"
-    rf"|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock|effective"
-    rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps|probably|likely|no later than|back"
+    rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the"
+    rf"|shortly|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock"
+    rf"|effective"
+    rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps"
+    rf"|probably|likely|no later than|back"
     rf"|not|later|earlier|some point|again|ahead|prior to|following|sundown|breakfast|lunch"
     rf"|{DAYPART}|{CLOCK})(?:,? |-)",
     re.I,
 )
 _TAIL = re.compile(
-    rf"'?s?$|[,;:(–—]| [(–—-]|'?s?\)?$| (?:on|in|at|of|by|after|before|when|while|as|with|for|to|from|and"
-    rf"|or|but|until|since|during|because|where|that|which|at|near|around|about|ahead|following"
+    rf"'?s?\)?$|[,;:(–—]| [(–—-]| (?:on|in|at|of|by|after|before|when|while|as|with|for|to|from"
+    rf"|and|or|but|until|since|during|because|where|that|which|at|near|around|about|ahead|following"
     rf"|local|early|late|alone|onwards?|a|the|if|unless|so|ago|itself|{DAYPART})\b",
     re.I,
 )
 _YEAR_ALONE = re.compile(r"[12]\d{3}$")
-_COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?: {UNIT})?$", re.I)
+_COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?P<counted> {UNIT})?$", re.I)
+_UNIT_NEXT = re.compile(rf" {UNIT}", re.I)
 _TAKEN_IN = re.compile(
     r"\b(?:last|next|this|that|past|coming|previous|following|preceding|same|every|each|most|any|a"
     r"|an|one|some|alternate|many|first|second|third|fourth|final|subsequent|earlier|later"
@@ -62,9 +65,9 @@ def when_of(text: str, start: int, end: int, published: date | None) -> Interval
     Conventions. Weeks run from Monday to Sunday. "last Tuesday" and "next Tuesday" are the
     nearest before and after the publication day; "on Tuesday" is that day or before it in the past
     and after it in the future. "early", "mid" and "late" cut a month after its days 10 and 20, a
-    year after April and August (`rag.temporal.days.portion`), and "start", "middle" and "end" cut likewise.
-    As in TIMEX3, what is counted is as exact as its unit: days and weeks give a day ("two weeks
-    ago"), months a calendar month, years a calendar year. "within two weeks" begins on the
+    year after April and August (`rag.temporal.days.portion`), and "start", "middle" and "end" cut
+    likewise. As in TIMEX3, what is counted is as exact as its unit: days and weeks give a day ("two
+    weeks ago"), months a calendar month, years a calendar year. "within two weeks" begins on the
     publication day. A century begins with its year 1; seasons are the meteorological ones of the
     northern half.
     """
@@ -106,38 +109,37 @@ def _find(sentence: str, start: int, end: int, published: date | None) -> Timex 
     while (found := parse(ctx, at)) is None:
         lead = _LEAD.match(sentence, at, end)
         if lead is None:
-            larger = _taken_in(ctx, start, end, None)
-            if larger and larger.days and _YEAR_ALONE.match(sentence[start:end]):
-                year = int(sentence[start:end])
-                return replace(larger, days=years(year), grain="year")
-            return larger
+            return _held(ctx, start, end)
         at = lead.end()
     if found.end < end and not _TAIL.match(sentence[found.end : end]):
         return None
-    if found.end > end and _COUNT.match(sentence[start:end]) and not found.days == None:
-        if not re.search(r"\d(?:st|nd|rd|th)?$", sentence[start:end]) or _is_count(sentence, end):
-            return None
+    if found.end > end and _is_count(sentence, start, end):
+        return None
     if at == start and _TAKEN_IN.search(sentence, 0, start):
-        if _RECURRENT.search(sentence, 0, start):
-            return (
-                _taken_in(ctx, start, end, found)
-                if re.search(r"\bone $", sentence[:start])
-                else None
-            )
-        return _taken_in(ctx, start, end, found) or found
+        larger = _taken_in(ctx, start, found.end)
+        return larger if larger or _RECURRENT.search(sentence, 0, start) else found
     return found
 
 
-def _is_count(sentence: str, end: int) -> bool:
-    return re.match(rf" {UNIT}", sentence[end:], re.I) is not None
+def _is_count(sentence: str, start: int, end: int) -> bool:
+    """Whether the words are the "two" or the "two weeks" of "two weeks ago"."""
+    m = _COUNT.match(sentence[start:end])
+    return m is not None and (m["counted"] is not None or bool(_UNIT_NEXT.match(sentence, end)))
 
 
-def _taken_in(ctx: Context, start: int, end: int, found: Timex | None) -> Timex | None:
-    """The shortest expression that begins before the words and holds them."""
-    least = end if found is None else found.end
+def _held(ctx: Context, start: int, end: int) -> Timex | None:
+    """The expression that holds the words, which are none by themselves; of a year, the year."""
+    larger = _taken_in(ctx, start, end)
+    if larger and larger.days and _YEAR_ALONE.match(ctx.sentence[start:end]):
+        return replace(larger, days=years(int(ctx.sentence[start:end])), grain="year")
+    return larger
+
+
+def _taken_in(ctx: Context, start: int, end: int) -> Timex | None:
+    """The shortest expression that begins before the words and ends with them or after."""
     starts = [m.start() for m in WORD_START.finditer(ctx.sentence, max(0, start - _BEFORE), start)]
     for at in reversed(starts):
         larger = parse(ctx, at)
-        if larger is not None and larger.end >= least and not _TAKEN_IN.search(ctx.sentence, 0, at):
+        if larger and larger.end >= end and not _TAKEN_IN.search(ctx.sentence, 0, at):
             return larger
     return None

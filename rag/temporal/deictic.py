@@ -30,8 +30,8 @@ _PART_OF = re.compile(
 _INEXACT = re.compile(r"\b(?:(?:more|less|fewer|longer) than|over|under|at least|up to) $", re.I)
 _BEFORE_NTH = re.compile(r"\b(?:on|by|since|until|from|before|after|to|and|or|day,?) $", re.I)
 _NO_NTH = re.compile(
-    r"[ -](?!(?:and|to|or|at|in|for|with|that|it|he|she|they|the|after|before|when|until|as|by|of|from"
-    r"|but|a|on|will|was|is)\b)[a-z]"
+    r"[ -](?!(?:and|to|or|at|in|for|with|that|it|he|she|they|the|after|before|when|until|as|by|of"
+    r"|from|but|a|on|will|was|is)\b)[a-z]"
 )
 
 

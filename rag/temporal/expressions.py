@@ -71,7 +71,10 @@ _RELATIVE = (
     r"|that (?:same |very )?|(?:previous|preceding|following))"
 )
 DIRECTED = rf"(?:(?:{_DEICTIC}|{_RELATIVE}) ?)"
-OF_YEAR = rf"(?:,?[ -](?:of |in )?(?:{YEAR}|(?P<yearly>last|this|next|that|the (?:same|following|previous)) year))"
+OF_YEAR = (
+    rf"(?:,?[ -](?:of |in )?(?:{YEAR}"
+    r"|(?P<yearly>last|this|next|that|the (?:same|following|previous)) year))"
+)
 OF_MONTH = r"(?: of (?P<monthly>last|this|next|that|the(?: (?:same|following|previous))?) month)"
 _DATELINE = re.compile(r"[A-Z][A-Z .-]+,\s*$")
 

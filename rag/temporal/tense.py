@@ -51,8 +51,8 @@ _IRREGULAR = _words(
     "arose ate awoke beat became began bent bet blew bore bought bound broke brought built burnt"
     " burst came cast caught chose clung cost crept cut dealt did didn't drank drew drove dug fell"
     " felt fled flew forbade forgot fought found froze gave gone got grew had hadn't heard held hid"
-    " hit hung hurt kept knelt knew laid lay leapt led left lent let lit lost made meant met paid put"
-    " quit ran rang read rode rose said sang sank sat saw sent shook shone shot shut slept slid"
+    " hit hung hurt kept knelt knew laid lay leapt led left lent let lit lost made meant met paid"
+    " put quit ran rang read rode rose said sang sank sat saw sent shook shone shot shut slept slid"
     " sold sought spent split spoke sprang spread spun stole stood stuck struck sued swam swept"
     " swore swung taken taught thought threw told took tore understood undertook underwent was went"
     " were withdrew woke won wore wound wrote written seen shown given known begun done been born"
@@ -218,8 +218,8 @@ def _cue(
         if after == "until" or (after == "to" and word[:3] != "had"):
             return 1, "finite", used
         if word[:3] == "had" or _is_past(after) or after == "been":
-            planned = words[j + (after == "been")] if j + 1 < len(words) else ""
-            unmet = word == "had" and planned in _READY | _UNMET
+            plan = words[j + (after == "been")] if j + 1 < len(words) else ""
+            unmet = word == "had" and plan in _READY | _UNMET
             return -1, "finite", used + (after == "been") + 2 * unmet
         return 0, None, 1
     if word in ("did", "didn't"):

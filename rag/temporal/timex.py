@@ -44,35 +44,42 @@ _AROUND = re.compile(
     r" (?:of|(?P<from>starting|beginning|commencing|ending)(?: on)?) (?:the )?",
     re.I,
 )
+_UNIT_NEXT = r"\b(?! \w+day| week| month| year)"
 _COUNTED = re.compile(
-    rf"(?:(?P<the>the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year))|{NUMBER} {UNIT})"
-    r"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last\b(?! \w+day| week| month| year))|after(?! next\b(?! \w+day| week| month| year))"
-    r"|following|prior to|on|from)(?!\w)|(?= (?:today|tomorrow)\b))",
+    rf"(?:the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year)|{NUMBER} {UNIT})"
+    rf"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last{_UNIT_NEXT})"
+    rf"|after(?! next{_UNIT_NEXT})|following|prior to|on|from)(?!\w)|(?= (?:today|tomorrow)\b))",
     re.I,
 )
 _DATE_NEXT = re.compile(rf"(?:a )?{WEEKDAY}(?:,? (?:on )?| \(|, )(?=(?:the )?[\w]*\d|[A-Z])", re.I)
+_DAY_NUMBER = re.compile(r"\d|th\b")
 _SUFFIX = re.compile(rf",? (?:in the |at )?{DAYPART}(?!\w)", re.I)
 _LEADS = re.compile(rf"(?:on|in|at|of|the|dawn|{DAYPART}|{CLOCK}) ", re.I)
 _RANGE = re.compile(
     r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
     re.I,
 )
+_FIXED = re.compile(r"\d{4}|year|ago|yesterday|today|last|next", re.I)
 _WEEKDAY_ONLY = re.compile(rf"(?:on )?{WEEKDAY}(?: {DAYPART})?$", re.I)
-_FROM = re.compile(r"(?:(?P<between>between)|from|anywhere from) (?:the )?", re.I)
+_FROM = re.compile(r"(?:between|from|anywhere from) (?:the )?", re.I)
+_EVENT = re.compile(r" (?:(?:the|an?|his|her|its|their|it|he|she|they)\b|[A-Z])")
+_OF_EVENT = re.compile(r"'s? | \w")
 _SIDE_BY_SIDE = re.compile(r",? (?:just |only )?")
 _APPOSED = re.compile(r"(?:,| \() ?(?:on |in )?|,? on |, which was (?:on )?", re.I)
 
 
 def parse(ctx: Context, at: int) -> Timex | None:
     """The longest expression of time that begins at sentence[at], if one does."""
-    if between := _FROM.match(ctx.sentence, at):
-        inner = _simple(ctx, between.end())
-        joined = None if inner is None else _range(ctx, between.end(), inner)
-        return None if joined is None else replace(joined, start=at)
-    first = _simple(ctx, at)
-    if first is None:
+    begins = _FROM.match(ctx.sentence, at)
+    inside = begins.end() if begins else at
+    try:
+        first = _simple(ctx, inside)
+        joined = None if first is None else _range(ctx, inside, first)
+    except (ValueError, OverflowError):  # outside the calendar
         return None
-    return _range(ctx, at, first) or first
+    if begins:
+        return None if joined is None else replace(joined, start=at)
+    return joined or first
 
 
 def _simple(ctx: Context, at: int) -> Timex | None:
@@ -99,44 +106,31 @@ def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
     unknown = Timex(at, last.end, None, last.grain)
     if last.days is None:
         return unknown
-    named = _WEEKDAY_ONLY.match(ctx.sentence[at : first.end])
-    if named and first.days is not None:
+    left, right = ctx.sentence[at : first.end], ctx.sentence[m.end() : last.end]
+    if first.days and _WEEKDAY_ONLY.match(left) and _WEEKDAY_ONLY.match(right):
         # Days of the week run on from the first; all are past if the first one is.
-        again = _WEEKDAY_ONLY.match(ctx.sentence[m.end() : last.end])
-        if again:
-            start = first.days.start
-            end = start + timedelta(days=(last.days.start - start).days % 7)
-            if ctx.today and start <= ctx.today < end and end - timedelta(weeks=1) > start:
-                start, end = start - timedelta(weeks=1), end - timedelta(weeks=1)
-            return _joined(
-                ctx,
-                at,
-                m,
-                Timex(at, first.end, one_day(start), "day"),
-                replace(last, days=one_day(end)),
-            )
+        start = first.days.start
+        end = start + timedelta(days=(last.days.start - start).days % 7)
+        if ctx.today and start <= ctx.today < end and end - timedelta(weeks=1) > start:
+            start, end = start - timedelta(weeks=1), end - timedelta(weeks=1)
+        return _joined(ctx, at, m, one_day(start), replace(last, days=one_day(end)))
     earlier = _simple(replace(ctx, today=last.days.start, sense=-1), at)
     if earlier is None or earlier.days is None:
         return unknown
-    if (
-        first.days is not None
-        and first.days.end < last.days.start
-        and re.search(r"\d{4}|year|ago|yesterday|today|last|next", ctx.sentence[at : first.end])
-    ):
-        earlier = first
-    return _joined(ctx, at, m, earlier, last)
+    start_days = earlier.days
+    if first.days and first.days.end < last.days.start and _FIXED.search(left):
+        start_days = first.days
+    return _joined(ctx, at, m, start_days, last)
 
 
-def _joined(ctx: Context, at: int, m: re.Match[str], first: Timex, last: Timex) -> Timex | None:
-    assert first.days is not None
-    assert last.days is not None
-    if last.days.end < first.days.start:
+def _joined(ctx: Context, at: int, m: re.Match[str], first: Interval, last: Timex) -> Timex | None:
+    if last.days is None or last.days.end < first.start:
         return None
     between = _FROM.match(ctx.sentence[max(0, at - 8) : at])
-    adjacent = last.days.start - first.days.end <= timedelta(days=1)
+    adjacent = last.days.start - first.end <= timedelta(days=1)
     if (m["word"] or "").lower() in ("and", "or") and not between and not adjacent:
         return Timex(at, last.end, None, last.grain)  # two times, not the days between them
-    return Timex(at, last.end, Interval(first.days.start, last.days.end), last.grain)
+    return Timex(at, last.end, Interval(first.start, last.days.end), last.grain)
 
 
 def _composed(ctx: Context, at: int) -> Timex | None:
@@ -155,13 +149,13 @@ def _composed(ctx: Context, at: int) -> Timex | None:
         return _around(ctx, at, m)
     if m := _COUNTED.match(text, at):
         return _counted(ctx, at, m)
-    if (m := _DATE_NEXT.match(text, at)) and not text.startswith("(", m.end()):
+    if m := _DATE_NEXT.match(text, at):  # "Tuesday, 5 December", "Tuesday (5 December)"
         inner = read(replace(ctx, weekday=words.weekday(m["weekday"])), m.end())
         if (
             inner
-            and inner.grain == "day"
             and inner.days
-            and re.search(r"\d|th\b", text[m.end() : inner.end])
+            and inner.grain == "day"
+            and _DAY_NUMBER.search(text, m.end(), inner.end)
         ):
             closed = text[m.end() - 1] == "(" and text.startswith(")", inner.end)
             return replace(inner, start=at, end=inner.end + closed)
@@ -198,13 +192,10 @@ def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     count = 1 if m["number"] is None else words.number(m["number"])
     unit = m["unit"].lower()
     if unit == "weekend":
-        last = nth < 0
-        day = (
-            weekday(5, whole.end - timedelta(days=1), "past")
-            if last
-            else weekday(5, whole.start, "this")
-        )
-        day += timedelta(weeks=0 if last else nth - 1)
+        if nth < 0:
+            day = weekday(5, whole.end - timedelta(days=1), "past")
+        else:
+            day = weekday(5, whole.start, "this") + timedelta(weeks=nth - 1)
         return Timex(at, inner.end, Interval(day, day + timedelta(days=1)), "weekend")
     if unit in ("day", "week"):
         size = timedelta(days=count * (7 if unit == "week" else 1))
@@ -253,34 +244,25 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
     if named and (inside := _after_leads(ctx, m.end())):
         inner = inside
         end = inner.end
-        if re.match(r"'s? | \w", ctx.sentence[end:]):  # "two days before Sunday's election"
+        if _OF_EVENT.match(ctx.sentence, end):  # "two days before Sunday's election"
             end = max(end, ctx.limit)
     elif side in ("on", "from"):
         return None
-    if (
-        inner is None
-        and re.match(r" (?:than|on|in)\b", ctx.sentence[m.end() :])
-        and side in ("later", "earlier")
-    ):
-        return (
-            Timex(at, end, None, "day") if "than" in ctx.sentence[m.end() : m.end() + 6] else None
-        )
-    if inner is None and ctx.counted:
+    than = ctx.sentence.startswith(" than", m.end())  # "a week earlier than planned"
+    if inner is None and (than or ctx.counted):
         return Timex(at, end, None, "day")
     if inner is None:
         beside = _apposed(ctx, at, m.end())
         if beside is not None:
             return replace(beside, start=at, end=end)
         # What was "after the vote" is counted from a day that the rest of the clause names.
-        ahead = named and re.match(
-            r" (?:the|a|an|his|her|its|their|it|he|she|they|[A-Z])", ctx.sentence[m.end() :]
-        )
-        inner = ctx.anchor(at, m.end(), bool(ahead))
+        ahead = named and _EVENT.match(ctx.sentence, m.end()) is not None
+        inner = ctx.anchor(at, m.end(), ahead)
     if inner is None or inner.days is None:
         return Timex(at, end, None, "day")
     if said in ("hour", "minute"):
         return Timex(at, end, inner.days, inner.grain)
-    unit, size = ("day", 1) if said in ("morning", "evening") else words.unit(said)
+    unit, size = words.unit("day" if said in ("morning", "evening") else said)
     count = sign * size * (1 if m["one"] else words.number(m["number"]))
     edge = inner.days
     if inner.grain != "day" and unit == "day":

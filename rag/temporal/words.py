@@ -9,16 +9,22 @@ from rag.temporal.days import Grain
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NUMBERS = (
+
+
+def _listed(text: str) -> list[str]:
+    return text.split()
+
+
+_NUMBERS = _listed(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
     " sixteen seventeen eighteen nineteen twenty"
-).split()
-_ORDINALS = (
+)
+_ORDINALS = _listed(
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
     " thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
     " twenty-first twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth"
     " twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
-).split()
+)
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80}
 _TENS |= {"ninety": 90, "hundred": 100}
 
@@ -39,7 +45,10 @@ NUMBER = (
     rf"(?P<number>an?(?: couple(?: of)?)?|\d{{1,4}}|{'|'.join(_NUMBERS[:0:-1])}"
     rf"|(?:a |one )?hundred|(?:{'|'.join(_TENS)})(?:-(?:{'|'.join(_NUMBERS[1:10])}))?)(?![\w.,]*\d)"
 )
-UNIT = r"(?P<unit>day|night|weekend|week|fortnight|month|quarter|year|decade|century|centurie|hour|minute)s?(?!\w)"
+UNIT = (
+    r"(?P<unit>day|night|weekend|week|fortnight|month|quarter|year|decade|century|centurie|hour"
+    r"|minute)s?(?!\w)"
+)
 SEASON = r"(?P<season>spring|summer|autumn|fall|winter)(?:time)?(?!\w)"
 ORDINAL = (
     r"(?P<ordinal>\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|last|final"
