@@ -122,9 +122,9 @@ def _lines(page: "PageObject") -> list[Line]:
 
 
 def _is_gibberish(text: str) -> bool:
-    """Whether a fifth or more of it are characters that mean nothing."""
-    lost = len(re.findall(r"[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]|\(cid:\d+\)|/g\d+", text))
-    return lost * 5 >= len(text.split()) and lost * 5 >= len(re.sub(r"\s", "", text))
+    """Whether a fifth or more of it are numbers of glyphs and characters that mean nothing."""
+    lost = re.findall(r"[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]|/g\d+", text)
+    return 5 * sum(map(len, lost)) >= len("".join(text.split()))
 
 
 def _one_line(error: Exception) -> str:

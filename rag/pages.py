@@ -14,7 +14,7 @@ from charset_normalizer import from_bytes
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.cleaning import same
+from rag.cleaning import canonical, same
 from rag.errors import UnreadableError
 
 
@@ -156,7 +156,7 @@ def fragment_text(html: str) -> str:
     from lxml.html import fragment_fromstring
 
     parts: list[str] = []
-    tree = fragment_fromstring(html.replace("\0", ""), create_parent="div")
+    tree = fragment_fromstring(re.sub("[\ufffe\uffff]", "", canonical(html)), create_parent="div")
     walk = etree.iterwalk(tree, events=("start", "end", "comment", "pi"))
     for event, element in walk:
         tag = element.tag

@@ -74,11 +74,12 @@ def test_a_question_is_answered_without_importing_torch() -> None:
 
 def test_the_command_line_starts_without_what_is_heavy() -> None:
     heavy = ["torch", "transformers", "faiss", "onnxruntime", "fastapi", "trafilatura"]
+    heavy += ["pypdf", "docx", "feedparser", "pyarrow", "py3langid"]
     done = subprocess.run(
         [
             sys.executable,
             "-c",
-            f"import api.cli, sys; print([m for m in {heavy} if m in sys.modules])",
+            f"import api.cli, rag.formats, sys; print([m for m in {heavy} if m in sys.modules])",
         ],
         capture_output=True,
         text=True,

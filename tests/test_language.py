@@ -20,6 +20,11 @@ FRENCH = (
     " maire a déclaré que la ville paierait les réparations, qui devraient durer trois semaines,"
     " et que des bateaux partiraient toutes les heures."
 )
+CROATIAN = (
+    "Lučki most u Port Ellanu zatvoren je u utorak nakon što su inženjeri pronašli pukotinu na"
+    " sjevernom stupu. Gradonačelnik je rekao da će grad platiti popravke, koji bi trebali trajati"
+    " tri tjedna, te da će trajekti voziti."
+)
 NAMES = " ".join(["Håkansen, García, Dupont, Müller, Wei, Khan, Silva, Ivanova, Sato, Quill."] * 4)
 
 
@@ -31,6 +36,7 @@ NAMES = " ".join(["Håkansen, García, Dupont, Müller, Wei, Khan, Silva, Ivanov
         (GERMAN, "de"),
         (FRENCH, "fr"),
         (ENGLISH * 50, "en"),
+        (CROATIAN, "hr"),
         (f"{ENGLISH} “{GERMAN[:60]}”, she said.", "en"),
         (GERMAN[:150], None),
         (ENGLISH[:40], None),

@@ -108,7 +108,7 @@ def test_the_words_of_a_time_stay_in_their_sentence(tmp_path: Path) -> None:
         ("<table><tr><th>Year</th><td>2</td></tr><tr><td>3</td></tr></table>", "Year | 2\n\n3"),
         ("a &lt; b &amp; c<!-- no -->d<script>no</script>e<style>no</style>", "a < b & cde"),
         ("<p>One\n two</p>\n<p>Three</p>", "One two\n\nThree"),
-        ("a\0b", "ab"),
+        ("a\0b\x01c\ud83dd\ufffee", "abc\ufffdde"),
     ],
 )
 def test_a_fragment_is_text_and_nothing_is_lost(html: str, expected: str) -> None:
