@@ -212,6 +212,8 @@ def test_a_story_is_one_source_though_only_its_shorter_tellings_were_read() -> N
         ("talks", ["cut"]),
         ("rival", []),
     ]
+
+
 def test_without_stories_every_copy_is_a_source() -> None:
     spans = [span(TALKS, "Tuesday", 1.0), span(CUT, "Tuesday", 1.0)]
     (answer,) = answers(*spans, abilities=Abilities(stories=False))
