@@ -67,7 +67,7 @@ class Dateline:
         self._index = index
         self._encoder = encoder
         self._load_reader = load_reader
-        self._retriever = Retriever(store, index, encoder)
+        self._retriever = Retriever(store, index, encoder, fold_stories=abilities.stories)
         self._top_k = top_k
         self._threshold = threshold
         self._abilities = abilities
@@ -243,7 +243,9 @@ class Dateline:
 
     def search(self, query: str, limit: int = 10, where: Filter = EVERYTHING) -> list[Hit]:
         """The passages that fit the query best, best first."""
-        query = _checked(query)
+        return self._find(_checked(query), limit, where)
+
+    def _find(self, query: str, limit: int, where: Filter) -> list[Hit]:
         self._index.refresh()
         return self._retriever.retrieve(query, limit, where)
 
@@ -269,7 +271,7 @@ class Dateline:
             as_of = asked.as_of if as_of is None else min(as_of, asked.as_of)
         ends = [day for day in (as_of, until) if day is not None]
         where = Filter(since, min(ends, default=None), tuple(sources))
-        hits = self.search(asked.question, self._top_k if top_k is None else top_k, where)
+        hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
         stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
         reply = self._reply(reader, asked.question, hits, stories, began)

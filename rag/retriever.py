@@ -100,7 +100,10 @@ def _fold(better: Hit, worse: Hit) -> Hit | None:
 class Retriever:
     """Finds passages in one collection. Holds no state of its own."""
 
-    def __init__(self, store: Store, index: EmbeddedIndex, encoder: Encoder) -> None:
+    def __init__(
+        self, store: Store, index: EmbeddedIndex, encoder: Encoder, fold_stories: bool = True
+    ) -> None:
+        self._fold_stories = fold_stories
         self._store = store
         self._index = index
         self._encoder = encoder
@@ -119,6 +122,8 @@ class Retriever:
         ]
         fused = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings))
         hits = [Hit(passage, score) for passage, score in fused if passage is not None]
+        if not self._fold_stories:
+            return hits[:k]
         stories = self._store.story_ids({hit.passage.article.id for hit in hits})
         return fold(hits, stories, k)
 
