@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rag.answers import timeline
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
 _SHORT = 160
@@ -26,6 +27,13 @@ def print_reply(reply: Reply) -> None:
         console.print(Text("No answer that is sure enough.", style="bold"))
         console.print("Nearest candidates:\n")
     shown = reply.answers[:1] if reply.answered else reply.answers[:3]
+    if reply.answered and reply.answers[0].disputed:
+        shown = tuple(answer for answer in reply.answers if answer.disputed)
+        console.print(Text("Sources disagree; the newest first.", style="bold"))
+        if told := timeline(reply.answers):
+            steps = " → ".join(f"{answer.text} ({_day(day)})" for day, answer in told)
+            console.print(Text(f"Over time: {steps}", style="dim"))
+        console.print()
     for answer in shown:
         line = Text(answer.text, style="bold green" if reply.answered else "bold yellow")
         if days := _meant(answer):
@@ -37,7 +45,7 @@ def print_reply(reply: Reply) -> None:
         console.print(line)
         for citation in answer.citations[:3]:
             _print_citation(console, citation)
-    rivals = [a for a in reply.answers[1:] if a.confidence >= shown[0].confidence / 2]
+    rivals = [a for a in reply.answers[len(shown) :] if a.confidence >= shown[0].confidence / 2]
     others = rivals if reply.answered else ()
     if others:
         console.print(

@@ -15,7 +15,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from eval.gold import Gold, Question
 from eval.metrics import auroc, exact_match, expected_calibration_error, f1, mean
 from eval.outcome import holds, is_relevant
-from rag.answers import Candidate, rank_candidates
+from rag.candidates import Candidate, rank_candidates
 from rag.confidence import Calibration, Features
 from rag.errors import InputError
 from rag.stories import group_stories

@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.abilities import ALL_ABILITIES, Abilities
-from rag.answers import make_answers
+from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
@@ -299,11 +299,13 @@ class Dateline:
         spans = self.spans(question, [hit.passage for hit in hits])
         read = time.perf_counter()
         calibration = reader.calibration
-        answers = make_answers(spans, hits, stories, calibration, abilities=self._abilities)
+        answers = make_answers(
+            spans, hits, stories, calibration, self._similarity, abilities=self._abilities
+        )
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
             question=question,
-            answered=bool(answers) and answers[0].confidence >= threshold,
+            answered=bool(answers) and surest(answers) >= threshold,
             answers=answers,
             hits=tuple(hits),
             timings=Timings(
@@ -336,6 +338,11 @@ class Dateline:
         if self._abilities.questions:
             asked = replace(asked, question=as_question(asked.question))
         return asked
+
+    def _similarity(self, one: str, other: str) -> float:
+        """Cosine of two sentences."""
+        first, second = self._encoder.encode_passages([one, other])
+        return float(first @ second)
 
     def _is_word(self, word: str) -> bool:
         """Whether the encoder knows the word as a whole, or the collection has it."""

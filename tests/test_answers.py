@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.abilities import ALL_ABILITIES, Abilities
-from rag.answers import make_answers, merge_spans, weigh_spans
+from rag.answers import make_answers
+from rag.candidates import merge_spans, weigh_spans
 from rag.confidence import Calibration, Features
 from rag.equality import normalize_answer, same_answer
 from rag.stories import group_stories
@@ -32,6 +33,10 @@ def span(given: Article, quote: str, score: float, nth: int = 0) -> Span:
     return Span(whole(given), start, start + len(quote), score, 0.0)
 
 
+def unlike(one: str, other: str) -> float:
+    return 0.0
+
+
 def answers(
     *spans: Span,
     calibration: Calibration = PLAIN,
@@ -40,7 +45,7 @@ def answers(
 ) -> tuple[Answer, ...]:
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
     stories = group_stories(hit.passage.article for hit in hits)
-    return make_answers(spans, hits, stories, calibration, limit, abilities)
+    return make_answers(spans, hits, stories, calibration, unlike, limit, abilities)
 
 
 # Three stories, and a copy of the first that was cut short.
@@ -74,7 +79,7 @@ def test_retrieval_may_decide_between_answers() -> None:
     stories = group_stories([TALKS, DOUBT])
     for weight, expected in [(0.0, "Friday"), (100.0, "Tuesday")]:
         calibration = Calibration(retrieval_weight=weight, scale=1.0)
-        best, *_ = make_answers(spans, hits, stories, calibration)
+        best, *_ = make_answers(spans, hits, stories, calibration, unlike)
         assert best.text == expected
 
 
@@ -138,7 +143,7 @@ def test_spans_of_nothing_but_articles_and_punctuation_are_no_answers() -> None:
 
 def test_no_spans_no_answers() -> None:
     assert answers() == ()
-    assert make_answers([], [Hit(whole(TALKS), 1.0)], group_stories([TALKS]), PLAIN) == ()
+    assert make_answers([], [Hit(whole(TALKS), 1.0)], group_stories([TALKS]), PLAIN, unlike) == ()
 
 
 def test_an_answer_cites_its_words_in_their_sentence() -> None:
@@ -206,6 +211,7 @@ def test_a_story_is_one_source_though_only_its_shorter_tellings_were_read() -> N
         hits,
         {"cut": story, "rival": (RIVAL,)},
         PLAIN,
+        unlike,
     )
     assert answer.independent_sources == 2
     assert [(c.article.id, [a.id for a in c.reprints]) for c in answer.citations] == [

@@ -8,7 +8,7 @@ from conftest import article
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answers import merge_spans
+from rag.candidates import merge_spans
 from rag.equality import normalize_answer, same_answer
 from rag.types import Passage, Span
 

@@ -1,0 +1,152 @@
+"""From spans to candidates: weighed, merged, ranked."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rag.abilities import ALL_ABILITIES, Abilities
+from rag.confidence import Calibration, Features, log_sigmoid
+from rag.equality import normalize_answer, same_answer
+from rag.temporal import when_of
+from rag.types import Article, Hit, Interval, Passage, Span
+
+_FARTHEST = 10.0  # logits: a margin beyond it says no more
+_CORROBORATES = 12.0
+"""How many logits below the best telling of an answer another story's may lie: words that the
+reader would hardly have marked stand there for something else."""
+
+
+def weigh_spans(spans: Sequence[Span], hits: Sequence[Hit], calibration: Calibration) -> list[Span]:
+    """The spans, scored for the place of their passage too.
+
+    Each is lower by what its passage's hit falls short of the best hit, and by the doubt whether
+    the passage answers at all.
+    """
+    short = _shortfalls(hits, calibration.retrieval_weight)
+    weight = calibration.relevance_weight
+    return [
+        replace(s, score=s.score - short[s.passage] + weight * log_sigmoid(s.relevance))
+        for s in spans
+    ]
+
+
+def _shortfalls(hits: Sequence[Hit], weight: float) -> dict[Passage, float]:
+    """How far each passage's hit falls short of the best, in logits."""
+    best = max((hit.score for hit in hits), default=0.0)
+    return {hit.passage: weight * (best - hit.score) for hit in hits}
+
+
+def _overlap(a: Span, b: Span) -> bool:
+    return a.passage.article.id == b.passage.article.id and a.start < b.end and b.start < a.end
+
+
+def merge_spans(spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES) -> list[list[Span]]:
+    """Distinct answers, best first; each a list of its non-overlapping spans, best first.
+
+    A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
+    shorter cut of the same words is no second answer) or means the same as its best span.
+    """
+    groups: list[list[Span]] = []
+    days: list[Interval | None] = []  # that the best span of each group means
+    for span in sorted(spans, key=lambda s: (-s.score, s.passage.article.id, s.start)):
+        if any(_overlap(span, other) for group in groups for other in group):
+            continue
+        if not normalize_answer(span.text):
+            continue
+        when = _when(span) if abilities.dates else None
+        for group, day in zip(groups, days, strict=True):
+            if _same(group[0], day, span, when, abilities):
+                group.append(span)
+                break
+        else:
+            groups.append([span])
+            days.append(when)
+    return groups
+
+
+def _when(span: Span) -> Interval | None:
+    article = span.passage.article
+    return when_of(article.text, span.start, span.end, article.published)
+
+
+def _same(
+    a: Span, a_when: Interval | None, b: Span, b_when: Interval | None, abilities: Abilities
+) -> bool:
+    """Whether two spans mean the same; of days the days, whatever their words: one "Tuesday" is
+    not another."""
+    if a_when is not None and b_when is not None:
+        return a_when == b_when
+    if abilities.names:
+        return same_answer(a.text, b.text)
+    return normalize_answer(a.text) == normalize_answer(b.text)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One distinct answer: what is known of it, and its spans by story, the best first.
+
+    `when` are the days that it means, where its best span tells.
+    """
+
+    text: str
+    features: Features
+    told: tuple[tuple[Span, ...], ...]
+    when: Interval | None
+
+
+def _combined(scores: Sequence[float], scale: float) -> float:
+    """The score of independent stories together: their odds exp(scale * score) add up."""
+    best = max(scores)
+    return best + math.log(sum(math.exp(scale * (score - best)) for score in scores)) / scale
+
+
+def _by_story(
+    spans: Sequence[Span], stories: Mapping[str, Sequence[Article]]
+) -> tuple[tuple[Span, ...], ...]:
+    """The spans of each story, in their order."""
+    told: dict[str, list[Span]] = {}
+    for span in spans:
+        told.setdefault(stories[span.passage.article.id][0].id, []).append(span)
+    return tuple(tuple(story) for story in told.values())
+
+
+def rank_candidates(
+    spans: Sequence[Span],
+    hits: Sequence[Hit],
+    stories: Mapping[str, Sequence[Article]],
+    calibration: Calibration,
+    abilities: Abilities = ALL_ABILITIES,
+) -> list[Candidate]:
+    """The distinct answers, best first.
+
+    `hits` are what was read to find the spans, `stories` the articles of the story of each
+    article id among them. Within a story only the best span counts: a reprint says nothing new.
+    """
+    short = _shortfalls(hits, calibration.retrieval_weight)
+    groups = merge_spans(weigh_spans(spans, hits, calibration), abilities)
+    if not abilities.merging:
+        groups = [list(told) for group in groups for told in _by_story(group, stories)]
+    scored = []
+    for group in groups:
+        lowest = group[0].score - _CORROBORATES
+        group = [span for span in group if span.score >= lowest]
+        told = _by_story(group, stories)
+        scores = [story[0].score for story in told]
+        scored.append((_combined(scores, calibration.scale), group, told))
+    scored.sort(key=lambda item: -item[0])
+    totals = [total for total, _, _ in scored]
+    candidates = []
+    for place, (total, group, told) in enumerate(scored):
+        # A lone candidate is as far ahead as one can be.
+        rival = max((t for i, t in enumerate(totals[:2]) if i != place), default=-math.inf)
+        features = Features(
+            score=total,
+            margin=max(-_FARTHEST, min(_FARTHEST, total - rival)),
+            relevance=max(log_sigmoid(span.relevance) for span in group),
+            shortfall=min(short[span.passage] for span in group),
+            words=math.log(len(group[0].text.split())),
+            stories=math.log(len(told)),
+        )
+        when = next((days for s in group if (days := _when(s))), None) if abilities.dates else None
+        candidates.append(Candidate(group[0].text, features, told, when))
+    return candidates
