@@ -25,14 +25,14 @@ STORM = {
     "title": "Storm reaches Portmore",
     "published": "2024-03-06",
     "source": "Harbour Wire",
-    "text": "The storm reached Portmore at night. The reader finds answer: Tuesday 3.5 here.",
+    "text": "The storm reached Portmore at night. Of the storm the answer: Tuesday 3.5 is read.",
 }
 VOTE = {
     "id": "vote",
     "title": "Council votes",
     "published": "2024-05-01",
     "source": "Ledger",
-    "text": "The council held its vote in the old town hall. So answer: Monday 2.5 is read.",
+    "text": "The council held its vote in the old town hall. Of the vote the answer: Monday 2.5 is read.",
 }
 DOUBT = {"id": "doubt", "text": "Nobody knows who won the match, but answer: Ferris -2.0 is near."}
 
@@ -195,7 +195,7 @@ def test_adding_the_same_article_again_changes_nothing(filled: TestClient) -> No
 
 
 def test_a_known_id_is_replaced_in_the_text_and_in_the_answers(filled: TestClient) -> None:
-    text = "The storm came late to Portmore. Now answer: Friday 4.5 is what is read."
+    text = "It came late to Portmore. Of the storm the answer: Friday 4.5 is read."
     assert add(filled, {**STORM, "text": text})["updated"] == 1
     assert filled.get(path_of("storm")).json()["text"] == text
     assert [answer["text"] for answer in ask(filled)["answers"]] == ["Friday", "Monday"]
