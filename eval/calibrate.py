@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ from eval.gold import Gold, Question
 from eval.metrics import auroc, exact_match, expected_calibration_error, f1, mean
 from eval.outcome import holds, is_relevant
 from rag.candidates import Candidate, rank_candidates
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.errors import InputError
 from rag.stories import group_stories
 from rag.types import Article, Hit, Passage, Span
+from rag.wordings import count_words
 
 if TYPE_CHECKING:
     from rag.engine import Dateline
@@ -29,8 +30,6 @@ RETRIEVAL_WEIGHTS = (0.0, 2.5, 5.0, 10.0, 15.0, 20.0, 40.0)
 # Readings without an answer are there to be told from the others. Counted whole they would be
 # most of what is read, and every answer would seem too unlikely.
 _UNANSWERABLE_WEIGHT = 1 / 3
-# Which way each feature must count; a long answer may be better or worse.
-_SENSE = Features(score=1, margin=1, relevance=1, shortfall=-1, words=0, stories=1)
 _FOLDS = 5
 _FEWEST = 50
 
@@ -39,9 +38,10 @@ _FEWEST = 50
 class Case:
     """One reading of a question: what was read, and the spans found in it.
 
-    `question` is its id; `answers` are none where it should stay unanswered.
+    `id` is the question's; `answers` are none where it should stay unanswered.
     """
 
+    id: str
     question: str
     answers: tuple[str, ...]
     hits: tuple[Hit, ...]
@@ -130,7 +130,7 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     for hits, answers in ways if docs else ways[1:2]:
         if hits:
             spans = engine.spans(text, [hit.passage for hit in hits])
-            cases.append(Case(question.id, answers, tuple(hits), tuple(spans)))
+            cases.append(Case(question.id, text, answers, tuple(hits), tuple(spans)))
     return cases
 
 
@@ -154,17 +154,16 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
     ranked = max(ways, key=lambda way: _forced_f1(answerable, way))
     ways = [replace(ranked, retrieval_weight=weight) for weight in RETRIEVAL_WEIGHTS]
     ranked = max(ways, key=lambda way: _forced_f1(answerable, way))
-    # The odds of stories add up with the scale, so that comes before the other features.
     judged = _judge(cases, ranked)
     if min(sum(j.right for j in judged), sum(not j.right for j in judged)) < _FOLDS:
         raise InputError(
             f"of {len(judged)} readings {sum(j.right for j in judged)} were answered right: at "
             f"least {_FOLDS} right and {_FOLDS} wrong ones are needed"
         )
-    ranked = replace(ranked, scale=_scale(judged))
-    judged = _judge(cases, ranked)
-    fitted, columns = _regress(judged, ranked)
-    held_out = _held_out(judged, columns)
+    # The odds of stories add up with the scale, which the scores then have a part in.
+    judged = _judge(cases, _regress(judged, ranked))
+    fitted = _regress(judged, ranked)
+    held_out = _held_out(judged)
     return Fit(
         calibration=replace(fitted, threshold=_threshold(judged, fitted)),
         readings=len(cases),
@@ -193,55 +192,35 @@ def _judge(cases: Sequence[Case], calibration: Calibration) -> list[Judged]:
 def _arrays(
     judged: Sequence[Judged],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Features (n, features), whether right (n,), and weights (n,)."""
+    """Score and log length of the question (n, 2), whether right (n,), and weights (n,)."""
+    rows = [(j.candidate.score, np.log1p(count_words(j.case.question))) for j in judged]
     return (
-        np.array([astuple(j.candidate.features) for j in judged]),
+        np.array(rows),
         np.array([int(j.right) for j in judged]),
         np.array([j.weight for j in judged]),
     )
 
 
-def _scale(judged: Sequence[Judged]) -> float:
-    """How steeply the odds rise with the score alone; always up."""
+def _regress(judged: Sequence[Judged], ranked: Calibration) -> Calibration:
+    """The calibration with the weights of a logistic regression; a higher score is better."""
     rows, right, weights = _arrays(judged)
-    model = LogisticRegression().fit(rows[:, :1], right, sample_weight=weights)
-    return max(0.01, float(model.coef_[0, 0]))
-
-
-def _regress(judged: Sequence[Judged], ranked: Calibration) -> tuple[Calibration, list[int]]:
-    """The calibration with its regression, and which features (columns) it uses.
-
-    A feature that would count against its sense is left out, the worst first: on the few gold
-    questions that one has, that is chance or the way they were made.
-    """
-    rows, right, weights = _arrays(judged)
-    columns = list(range(rows.shape[1]))
-    while True:
-        model = LogisticRegression(max_iter=1000)
-        model.fit(rows[:, columns], right, sample_weight=weights)
-        coefficients = np.zeros(rows.shape[1])
-        coefficients[columns] = model.coef_[0]
-        sense = coefficients * np.array(astuple(_SENSE)) * rows.std(axis=0)
-        worst = int(np.argmin(sense))
-        if sense[worst] >= 0:
-            break
-        columns.remove(worst)
-    fitted = replace(
+    model = LogisticRegression(max_iter=1000).fit(rows, right, sample_weight=weights)
+    return replace(
         ranked,
-        weights=Features(*(float(weight) for weight in coefficients)),
+        scale=max(0.01, float(model.coef_[0, 0])),
+        length_weight=float(model.coef_[0, 1]),
         bias=float(model.intercept_[0]),
     )
-    return fitted, columns
 
 
-def _held_out(judged: Sequence[Judged], columns: Sequence[int]) -> list[float]:
-    """The probability of each by a fit on these features that has not seen its question."""
+def _held_out(judged: Sequence[Judged]) -> list[float]:
+    """The probability of each by a fit that has not seen its question."""
     rows, right, weights = _arrays(judged)
     probabilities = cross_val_predict(
         LogisticRegression(max_iter=1000),
-        rows[:, list(columns)],
+        rows,
         right,
-        groups=[j.case.question for j in judged],
+        groups=[j.case.id for j in judged],
         cv=GroupKFold(_FOLDS, shuffle=True, random_state=0),
         method="predict_proba",
         params={"sample_weight": weights},
@@ -249,9 +228,13 @@ def _held_out(judged: Sequence[Judged], columns: Sequence[int]) -> list[float]:
     return [float(probability) for probability in probabilities[:, 1]]
 
 
+def _sure(judged: Judged, calibration: Calibration) -> float:
+    return calibration.confidence(judged.candidate.score, count_words(judged.case.question))
+
+
 def _threshold(judged: Sequence[Judged], calibration: Calibration) -> float:
     """The least confidence at which giving the answer pays; 1 if it never does."""
-    sure = np.array([calibration.confidence(j.candidate.features) for j in judged])
+    sure = np.array([_sure(j, calibration) for j in judged])
     order = np.argsort(-sure, kind="stable")
     total = np.cumsum(np.array([j.gain for j in judged])[order])
     best = int(np.argmax(total))

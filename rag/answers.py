@@ -10,9 +10,11 @@ from rag.confidence import Calibration
 from rag.conflict import Similarity, rivals
 from rag.quantities import parse_quantity
 from rag.types import Answer, Article, Hit, Span
+from rag.wordings import count_words
 
 
 def make_answers(
+    question: str,
     spans: Sequence[Span],
     hits: Sequence[Hit],
     stories: Mapping[str, Sequence[Article]],
@@ -21,24 +23,23 @@ def make_answers(
     limit: int = 5,
     abilities: Abilities = ALL_ABILITIES,
 ) -> tuple[Answer, ...]:
-    """At most `limit` distinct answers, best first, none surer than those that rank before it.
+    """At most `limit` distinct answers to the question, best first, none surer than one before it.
 
     Where stories disagree about the best one, what they say comes first, the newest before the
-    others. `hits` are what was read to find the spans; `stories` gives for each article id among
-    them the articles of its story, the fullest first.
+    others, whatever its confidence. `hits` are what was read to find the spans; `stories` gives
+    for each article id among them the articles of its story, the fullest first.
     """
     if not abilities.stories:
         stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
     candidates = rank_candidates(spans, hits, stories, calibration, abilities)[:limit]
     disputed = rivals(candidates, similarity) if abilities.conflict else []
+    words = count_words(question)
     answers: list[Answer] = []
-    confidence = 1.0
     for place, candidate in enumerate(candidates):
-        confidence = min(confidence, calibration.confidence(candidate.features))
         answers.append(
             Answer(
                 text=candidate.text,
-                confidence=confidence,
+                confidence=calibration.confidence(candidate.score, words),
                 citations=tuple(
                     cite(told, stories[told[0].passage.article.id]) for told in candidate.told
                 ),

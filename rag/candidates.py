@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.abilities import ALL_ABILITIES, Abilities
-from rag.confidence import Calibration, Features, log_sigmoid
+from rag.confidence import Calibration, log_sigmoid
 from rag.equality import normalize_answer, same_answer
 from rag.temporal import when_of
 from rag.types import Article, Hit, Interval, Passage, Span
 
-_FARTHEST = 10.0  # logits: a margin beyond it says no more
 _CORROBORATES = 12.0
 """How many logits below the best telling of an answer another story's may lie: words that the
 reader would hardly have marked stand there for something else."""
@@ -83,13 +82,14 @@ def _same(
 
 @dataclass(frozen=True)
 class Candidate:
-    """One distinct answer: what is known of it, and its spans by story, the best first.
+    """One distinct answer, and its spans by story, the best first.
 
-    `when` are the days that it means, where its best span tells.
+    `score` is that of its stories together, in logits; `when` are the days that it means, where
+    one of its spans tells.
     """
 
     text: str
-    features: Features
+    score: float
     told: tuple[tuple[Span, ...], ...]
     when: Interval | None
 
@@ -122,7 +122,6 @@ def rank_candidates(
     `hits` are what was read to find the spans, `stories` the articles of the story of each
     article id among them. Within a story only the best span counts: a reprint says nothing new.
     """
-    short = _shortfalls(hits, calibration.retrieval_weight)
     groups = merge_spans(weigh_spans(spans, hits, calibration), abilities)
     if not abilities.merging:
         groups = [list(told) for group in groups for told in _by_story(group, stories)]
@@ -134,19 +133,8 @@ def rank_candidates(
         scores = [story[0].score for story in told]
         scored.append((_combined(scores, calibration.scale), group, told))
     scored.sort(key=lambda item: -item[0])
-    totals = [total for total, _, _ in scored]
     candidates = []
-    for place, (total, group, told) in enumerate(scored):
-        # A lone candidate is as far ahead as one can be.
-        rival = max((t for i, t in enumerate(totals[:2]) if i != place), default=-math.inf)
-        features = Features(
-            score=total,
-            margin=max(-_FARTHEST, min(_FARTHEST, total - rival)),
-            relevance=max(log_sigmoid(span.relevance) for span in group),
-            shortfall=min(short[span.passage] for span in group),
-            words=math.log(len(group[0].text.split())),
-            stories=math.log(len(told)),
-        )
+    for score, group, told in scored:
         when = next((days for s in group if (days := _when(s))), None) if abilities.dates else None
-        candidates.append(Candidate(group[0].text, features, told, when))
+        candidates.append(Candidate(group[0].text, score, told, when))
     return candidates

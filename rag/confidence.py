@@ -1,28 +1,9 @@
 """How sure an answer is: a probability, fitted on questions with known answers."""
 
 import math
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass
 
 _STEEPEST = 60.0
-
-
-@dataclass(frozen=True)
-class Features:
-    """What is known of a candidate answer before anyone judges it; also the weight of each.
-
-    `score` is its span score in logits, stories added; `margin` how far that is above the best
-    other candidate, negative for one that is not the best; `relevance` the log probability that
-    its passage answers at all; `shortfall` how far its passage fell behind the best in retrieval,
-    in logits; `words` and `stories` are the logs of its length and of how many independent
-    stories hold it.
-    """
-
-    score: float
-    margin: float = 0.0
-    relevance: float = 0.0
-    shortfall: float = 0.0
-    words: float = 0.0
-    stories: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -30,23 +11,24 @@ class Calibration:
     """What a reader's scores are worth.
 
     When candidates are ranked, `retrieval_weight` says how many logits one unit of a hit's score
-    is worth, `relevance_weight` what the log probability of a passage's relevance counts, and
-    `scale` how steeply odds rise with the score where those of several stories are added. The
-    confidence is a logistic regression: `weights` for the features, and `bias`. At `threshold`
-    or more, the answer is given.
+    is worth, and `relevance_weight` what the log probability of a passage's relevance counts. The
+    log odds that a candidate is right are `scale` for each logit of its score, `length_weight` for
+    the log of how many words the question has, function words left out, and `bias`: Platt scaling
+    (1999) that knows that a short question can be taken in more ways. With the same `scale` the
+    odds of several stories are added. At `threshold` or more, the answer is given.
     """
 
     retrieval_weight: float = 10.0
     relevance_weight: float = 0.0
     scale: float = 0.5
-    weights: Features = field(default_factory=lambda: Features(score=0.5))
+    length_weight: float = 0.0
     bias: float = 0.0
     threshold: float = 0.5
 
-    def confidence(self, features: Features) -> float:
-        """Probability, 0..1, that the candidate is right."""
-        products = (w * f for w, f in zip(astuple(self.weights), astuple(features), strict=True))
-        return sigmoid(math.fsum(products) + self.bias)
+    def confidence(self, score: float, question_words: int) -> float:
+        """Probability, 0..1, that a candidate with this score, of all its stories, is right."""
+        length = self.length_weight * math.log1p(question_words)
+        return sigmoid(self.scale * score + length + self.bias)
 
 
 def sigmoid(logit: float) -> float:

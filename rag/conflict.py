@@ -25,7 +25,7 @@ def rivals(candidates: Sequence[Candidate], similarity: Similarity) -> list[int]
     """
     found = [0]
     for place, candidate in enumerate(candidates[1:], start=1):
-        if candidates[0].features.score - candidate.features.score > _COMPARABLE:
+        if candidates[0].score - candidate.score > _COMPARABLE:
             break
         if any(_shares_story(candidate, candidates[other]) for other in found):
             continue

@@ -300,7 +300,7 @@ class Dateline:
         read = time.perf_counter()
         calibration = reader.calibration
         answers = make_answers(
-            spans, hits, stories, calibration, self._similarity, abilities=self._abilities
+            question, spans, hits, stories, calibration, self._similarity, abilities=self._abilities
         )
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(

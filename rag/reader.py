@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from embeddings.runtime import length_batches
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.errors import ModelError
 from rag.types import Passage, Span
 
@@ -78,8 +78,7 @@ class ReaderConfig:
             return cls()
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            fitted = values["calibration"]
-            calibration = Calibration(**{**fitted, "weights": Features(**fitted["weights"])})
+            calibration = Calibration(**values["calibration"])
             config = cls(**{**values, "calibration": calibration})
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(

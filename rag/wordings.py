@@ -84,6 +84,11 @@ def telling_words(question: str) -> list[list[Word]]:
     return telling or [[word] for word in words]
 
 
+def count_words(question: str) -> int:
+    """How many words it has that are no function words."""
+    return sum(word not in _FUNCTION_WORDS for word in _WORD.findall(question.lower()))
+
+
 def wordings(
     run: Sequence[Word], index: tantivy.Index, holds: Callable[[str], bool]
 ) -> list[list[Form]]:

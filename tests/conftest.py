@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embeddings.encoder import Vectors
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.engine import Dateline
 from rag.index import EmbeddedIndex
 from rag.store import Embedded, Store
@@ -49,7 +49,7 @@ class FakeReader:
     """In "answer: Tuesday 3.5", the word after the marker answers, with the score after it."""
 
     name = "fake-reader"
-    calibration = Calibration(0.0, scale=1.0, weights=Features(score=1.0), threshold=0.5)
+    calibration = Calibration(0.0, scale=1.0, threshold=0.5)
     marked = re.compile(r"answer: (\S+) (-?\d+(?:\.\d+)?)")
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:

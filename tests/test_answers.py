@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers
 from rag.candidates import merge_spans, weigh_spans
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.equality import normalize_answer, same_answer
 from rag.stories import group_stories
 from rag.types import Answer, Article, Hit, Interval, Passage, Span
 
-PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
+PLAIN = Calibration(retrieval_weight=0.0, scale=1.0)
 
 
 def whole(given: Article) -> Passage:
@@ -45,7 +45,7 @@ def answers(
 ) -> tuple[Answer, ...]:
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
     stories = group_stories(hit.passage.article for hit in hits)
-    return make_answers(spans, hits, stories, calibration, unlike, limit, abilities)
+    return make_answers("", spans, hits, stories, calibration, unlike, limit, abilities)
 
 
 # Three stories, and a copy of the first that was cut short.
@@ -79,7 +79,7 @@ def test_retrieval_may_decide_between_answers() -> None:
     stories = group_stories([TALKS, DOUBT])
     for weight, expected in [(0.0, "Friday"), (100.0, "Tuesday")]:
         calibration = Calibration(retrieval_weight=weight, scale=1.0)
-        best, *_ = make_answers(spans, hits, stories, calibration, unlike)
+        best, *_ = make_answers("", spans, hits, stories, calibration, unlike)
         assert best.text == expected
 
 
@@ -143,7 +143,9 @@ def test_spans_of_nothing_but_articles_and_punctuation_are_no_answers() -> None:
 
 def test_no_spans_no_answers() -> None:
     assert answers() == ()
-    assert make_answers([], [Hit(whole(TALKS), 1.0)], group_stories([TALKS]), PLAIN, unlike) == ()
+    assert (
+        make_answers("", [], [Hit(whole(TALKS), 1.0)], group_stories([TALKS]), PLAIN, unlike) == ()
+    )
 
 
 def test_an_answer_cites_its_words_in_their_sentence() -> None:
@@ -159,7 +161,7 @@ def test_an_answer_cites_its_words_in_their_sentence() -> None:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_the_odds_of_independent_stories_add_up(scale: float) -> None:
     # Odds of 2 and of 3 come to 5, a confidence of 5/6.
-    calibration = Calibration(0.0, scale=scale, weights=Features(score=scale))
+    calibration = Calibration(0.0, scale=scale)
     (answer,) = answers(
         span(TALKS, "Tuesday", math.log(2) / scale),
         span(RIVAL, "tuesday", math.log(3) / scale),
@@ -178,7 +180,7 @@ def test_a_truncated_copy_is_a_reprint_and_no_second_source(scores: tuple[float,
     assert citation.article is TALKS
     assert citation.reprints == (CUT,)
     assert answer.independent_sources == 1
-    assert answer.confidence == PLAIN.confidence(Features(3.0))
+    assert answer.confidence == PLAIN.confidence(3.0, 0)
 
 
 def test_one_article_saying_it_twice_is_one_source() -> None:
@@ -186,7 +188,7 @@ def test_one_article_saying_it_twice_is_one_source() -> None:
     (answer,) = answers(span(given, "Tuesday", 1.0), span(given, "Tuesday", 2.0, nth=1))
     assert answer.independent_sources == 1
     assert [c.context for c in answer.citations] == ["Yes, Tuesday."]
-    assert answer.confidence == PLAIN.confidence(Features(2.0))
+    assert answer.confidence == PLAIN.confidence(2.0, 0)
 
 
 def test_two_stories_outweigh_one_that_is_a_little_surer() -> None:
@@ -207,6 +209,7 @@ def test_a_story_is_one_source_though_only_its_shorter_tellings_were_read() -> N
     hits = [Hit(whole(CUT), 1.0), Hit(whole(RIVAL), 1.0)]
     story = (TALKS, CUT)
     (answer,) = make_answers(
+        "",
         [span(CUT, "Tuesday", 3.0), span(RIVAL, "tuesday", 2.0)],
         hits,
         {"cut": story, "rival": (RIVAL,)},
@@ -232,7 +235,7 @@ def test_without_merging_each_story_has_an_answer_of_its_own() -> None:
     found = answers(*spans, abilities=Abilities(merging=False))
     assert [(a.text, a.independent_sources) for a in found] == [("tuesday", 1), ("Tuesday", 1)]
     assert [c.reprints for a in found for c in a.citations] == [(), (CUT,)]
-    assert found[0].confidence == PLAIN.confidence(Features(2.0))
+    assert found[0].confidence == PLAIN.confidence(2.0, 0)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (5, 3)])

@@ -32,7 +32,7 @@ VOTE = {
     "title": "Council votes",
     "published": "2024-05-01",
     "source": "Ledger",
-    "text": "The council held its vote in the old town hall. Of the vote the answer: Monday 2.5 is read.",
+    "text": "The council voted in the town hall. Of the vote the answer: Monday 2.5 is read.",
 }
 DOUBT = {"id": "doubt", "text": "Nobody knows who won the match, but answer: Ferris -2.0 is near."}
 

@@ -2,19 +2,20 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 from conftest import article
 
 from eval.calibrate import Case, fit, read_cases
 from eval.gold import Gold, Question
-from rag.confidence import Calibration, Features, sigmoid
+from rag.confidence import Calibration, sigmoid
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.types import Hit, Passage, Span
 
 NUMBERS = itertools.count()
-START = Calibration(retrieval_weight=0.0, scale=0.5, weights=Features(score=0.5))
+START = Calibration(retrieval_weight=0.0, scale=0.5)
 
 
 def case(*candidates: tuple[str, float, float], right: str | None) -> Case:
@@ -26,13 +27,15 @@ def case(*candidates: tuple[str, float, float], right: str | None) -> Case:
         passage = Passage(article(text, f"a{number}"), 0, len(text))
         hits.append(Hit(passage, 0.0))
         spans.append(Span(passage, 0, len(word), score, relevance))
-    return Case(f"q{next(NUMBERS)}", () if right is None else (right,), tuple(hits), tuple(spans))
+    return Case(
+        f"q{next(NUMBERS)}", "Who?", () if right is None else (right,), tuple(hits), tuple(spans)
+    )
 
 
 def confidence(given: Case, calibration: Calibration) -> float:
     best = given.best(calibration)
     assert best is not None
-    return calibration.confidence(best.features)
+    return calibration.confidence(best.score, 0)
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +84,16 @@ def test_relevance_counts_where_it_finds_the_right_passage() -> None:
     assert fitted.forced_f1 == 1.0
 
 
-def test_a_feature_that_would_count_against_its_sense_is_left_out() -> None:
-    # Whenever two stories agree they are wrong: an accident that must not be learned.
-    agreed = [case(("Ann", 1.0, 0.0), ("Ann", 1.0, 0.0), right="Bob") for _ in range(40)]
-    alone = [case(("Ann", 1.0 + n % 5, 0.0), right="Ann") for n in range(40)]
+def test_a_question_of_few_words_may_be_less_sure() -> None:
+    vague = [replace(case(("Ann", 1.0, 0.0), right="Bob"), question="Who?") for _ in range(40)]
+    clear = [
+        replace(case(("Ann", 1.0, 0.0), right="Ann"), question="Who signed the river treaty?")
+        for _ in range(40)
+    ]
     silent = [case(("Ann", -3.0 + n % 3, 0.0), right=None) for n in range(20)]
-    weights = fit(agreed + alone + silent, START).calibration.weights
-    assert weights.stories == 0.0
-    assert weights.score > 0
+    fitted = fit(vague + clear + silent, START).calibration
+    assert fitted.length_weight > 0
+    assert fitted.confidence(1.0, 0) < 0.5 < fitted.confidence(1.0, 3)
 
 
 @pytest.mark.parametrize("answerable", [0, 20, 60])

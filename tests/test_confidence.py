@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.confidence import Calibration, Features, log_sigmoid, sigmoid
+from rag.confidence import Calibration, log_sigmoid, sigmoid
 
-PLAIN = Calibration(weights=Features(score=1.0))
+PLAIN = Calibration(scale=1.0)
 
 
 @pytest.mark.parametrize(
@@ -25,25 +25,20 @@ PLAIN = Calibration(weights=Features(score=1.0))
     ],
 )
 def test_confidence(scale: float, bias: float, score: float, expected: float) -> None:
-    calibration = Calibration(weights=Features(score=scale), bias=bias)
-    assert calibration.confidence(Features(score)) == pytest.approx(expected, abs=1e-12)
+    calibration = Calibration(scale=scale, bias=bias)
+    assert calibration.confidence(score, 0) == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 def test_confidence_rises_with_the_score(a: float, b: float) -> None:
-    low, high = sorted((PLAIN.confidence(Features(a)), PLAIN.confidence(Features(b))))
+    low, high = PLAIN.confidence(min(a, b), 3), PLAIN.confidence(max(a, b), 3)
     assert 0.0 <= low <= high <= 1.0
-    assert (PLAIN.confidence(Features(min(a, b))), PLAIN.confidence(Features(max(a, b)))) == (
-        low,
-        high,
-    )
 
 
-@pytest.mark.parametrize("name", ["margin", "relevance", "shortfall", "words", "stories"])
-def test_every_feature_counts_with_its_weight(name: str) -> None:
-    calibration = Calibration(weights=Features(score=1.0, **{name: 2.0}))
-    features = Features(score=1.0, **{name: -0.5})
-    assert calibration.confidence(features) == pytest.approx(0.5)  # 1 + 2 * -0.5
+def test_a_longer_question_counts_by_the_log_of_its_words() -> None:
+    calibration = Calibration(scale=1.0, length_weight=2.0)
+    assert calibration.confidence(0.0, 0) == 0.5
+    assert calibration.confidence(-2 * math.log(4), 3) == pytest.approx(0.5)
 
 
 @given(st.floats(-700, 700))

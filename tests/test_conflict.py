@@ -9,11 +9,11 @@ from conftest import article
 
 from rag.abilities import Abilities
 from rag.answers import make_answers, surest, timeline
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.stories import group_stories
 from rag.types import Answer, Article, Hit, Passage, Span
 
-PLAIN = Calibration(retrieval_weight=0.0, scale=1.0, weights=Features(score=1.0))
+PLAIN = Calibration(retrieval_weight=0.0, scale=1.0)
 WIRE = replace(
     article("The slide killed 11 people in Mirefell.", "wire"), published=date(2024, 5, 1)
 )
@@ -34,7 +34,7 @@ def answers(
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
     stories = group_stories(hit.passage.article for hit in hits)
     return make_answers(
-        spans, hits, stories, PLAIN, lambda a, b: cosine, abilities=abilities or Abilities()
+        "", spans, hits, stories, PLAIN, lambda a, b: cosine, abilities=abilities or Abilities()
     )
 
 

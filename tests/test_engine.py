@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.abilities import Abilities
-from rag.confidence import Features
 from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, Ingested, embedded_text
 from rag.errors import CollectionError, InputError, NotFoundError
 from rag.index import EmbeddedIndex
@@ -244,7 +243,7 @@ def test_an_answer_can_be_checked_in_its_article(dateline: Dateline) -> None:
     assert (reply.encoder, reply.reader) == ("fake-encoder", "fake-reader")
     assert reply.answered
     best = reply.answers[0]
-    assert best.confidence == FakeReader.calibration.confidence(Features(2.0))
+    assert best.confidence == FakeReader.calibration.confidence(2.0, 1)
     (citation,) = best.citations
     assert citation.article == STORM
     assert STORM.text[citation.start : citation.end] == citation.quote == best.text == "Tuesday"

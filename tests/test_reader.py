@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embeddings.encoder import packaged_model_folder
-from rag.confidence import Calibration, Features
+from rag.confidence import Calibration
 from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_spans
 from rag.types import Passage, Span
 
@@ -411,9 +411,9 @@ def test_a_reader_without_configuration_has_the_usual_one(tmp_path: Path) -> Non
 
 
 def test_a_readers_configuration_is_read(tmp_path: Path) -> None:
-    fitted = {"weights": {"score": 0.7}, "bias": -1.5, "threshold": 0.4}
+    fitted = {"scale": 0.7, "bias": -1.5, "threshold": 0.4}
     values = {"max_length": 256, "calibration": fitted}
     (tmp_path / "dateline.json").write_text(json.dumps(values))
     assert ReaderConfig.load(tmp_path / "dateline.json") == ReaderConfig(
-        max_length=256, calibration=Calibration(weights=Features(0.7), bias=-1.5, threshold=0.4)
+        max_length=256, calibration=Calibration(scale=0.7, bias=-1.5, threshold=0.4)
     )
