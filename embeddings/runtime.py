@@ -7,8 +7,6 @@ cache folder under a hash of its files; from then on only tokenizers and onnxrun
 import hashlib
 import logging
 import os
-import platform
-import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +26,6 @@ logger = logging.getLogger("dateline")
 
 EXPORT_RECIPE = "onnx-opset17-int8-1"
 """Part of the hash of a cached model: change it when `_export` changes."""
-
-_CPUINFO = Path("/proc/cpuinfo")
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -67,26 +63,8 @@ def quiet() -> Iterator[None]:
             enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def has_dot_product(machine: str = platform.machine(), cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether the processor sums products of 8-bit numbers in 32 bits, where none overflow.
-
-    x86 with VNNI as Linux tells it, and ARM; others are taken to have 16 bits, as older x86 has.
-    """
-    if machine.lower() in ("arm64", "aarch64"):
-        return True
-    try:
-        flags = cpuinfo.read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return re.search(r"\bavx(?:512)?_vnni\b", flags) is not None
-
-
 def _export(
-    build: Callable[[], "torch.nn.Module"],
-    outputs: Sequence[str],
-    quantize: bool,
-    all_bits: bool,
-    path: Path,
+    build: Callable[[], "torch.nn.Module"], outputs: Sequence[str], quantize: bool, path: Path
 ) -> None:
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -109,12 +87,9 @@ def _export(
                 dynamo=False,
             )
         if quantize:
+            # reduce_range: without VNNI two int8 products can overflow their 16-bit sum.
             quantize_dynamic(
-                exact,
-                path,
-                per_channel=True,
-                reduce_range=not all_bits,
-                weight_type=QuantType.QInt8,
+                exact, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
             )
 
 
@@ -124,16 +99,13 @@ def install(
     outputs: Sequence[str],
     build: Callable[[], "torch.nn.Module"],
     quantize: bool = True,
-    all_bits: bool = False,
 ) -> Path:
     """Path of the ONNX form of a model, exported now if the cache does not hold it yet.
 
     `files` are what the model is made of (their hash is the cache key) and `build` loads it as a
-    module that maps `INPUTS`, each (batch, length) int64, to `outputs`. int8 weights have 7 bits,
-    so that the sum of two products never overflows 16 bits; with `all_bits` they have 8, for
-    processors where `has_dot_product`.
+    module that maps `INPUTS`, each (batch, length) int64, to `outputs`.
     """
-    precision = ("int8-all" if all_bits else "int8") if quantize else "fp32"
+    precision = "int8" if quantize else "fp32"
     made_of = f"{EXPORT_RECIPE} {' '.join(outputs)} {files_hash(files)}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:20]
     folder = cache_folder() / "models"
@@ -143,7 +115,7 @@ def install(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             exported = Path(temporary) / target.name
-            _export(build, outputs, quantize, all_bits, exported)
+            _export(build, outputs, quantize, exported)
             os.replace(exported, target)
     return target
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tokenizers import Tokenizer
 
 from embeddings.encoder import packaged_model_folder
-from embeddings.runtime import OnnxModel, cache_folder, files_hash, has_dot_product, install
+from embeddings.runtime import OnnxModel, cache_folder, files_hash, install
 from rag.errors import ModelError
 from rag.reader import ExtractiveReader, ReaderConfig
 
@@ -37,9 +37,7 @@ def load_reader(name: str, quantize: bool | None = None) -> ExtractiveReader:
             "save_pretrained() writes them"
         )
     files = [folder / "config.json", *weights]
-    path = install(
-        name, files, _OUTPUTS, lambda: _load_model(folder), bool(quantize), has_dot_product()
-    )
+    path = install(name, files, _OUTPUTS, lambda: _load_model(folder), bool(quantize))
     config = ReaderConfig.load(folder / "dateline.json")
     tokenizer = checkpoint_tokenizer(folder)
     return ExtractiveReader(
@@ -54,7 +52,7 @@ def _load_packaged(quantize: bool) -> ExtractiveReader:
         PACKAGED_READER / "model.safetensors",
         base / "model.safetensors",
     ]
-    path = install(DEFAULT_READER, files, _OUTPUTS, packaged_model, quantize, has_dot_product())
+    path = install(DEFAULT_READER, files, _OUTPUTS, packaged_model, quantize)
     return ExtractiveReader(
         OnnxModel(path),
         Tokenizer.from_file(str(base / "tokenizer.json")),

@@ -15,7 +15,6 @@ from embeddings.runtime import (
     OnnxModel,
     cache_folder,
     files_hash,
-    has_dot_product,
     length_batches,
     usable_cores,
 )
@@ -148,28 +147,3 @@ def test_a_model_without_token_types_is_not_given_any(tmp_path: Path, tokenizer:
     ids, mask = model.run([tokenizer.encode("rain")])
     np.testing.assert_array_equal(ids, [[1, 4, 2]])
     np.testing.assert_array_equal(mask, [[1, 1, 1]])
-
-
-# --- what the processor can do
-
-
-@pytest.mark.parametrize(
-    ("machine", "flags", "able"),
-    [
-        ("x86_64", "sse4_2 avx2 avx512_vnni amx_tile", True),
-        ("AMD64", "avx2 avx_vnni", True),
-        ("x86_64", "avx2 avx512_vnnix", False),
-        ("x86_64", "avx2 avx512f", False),
-        ("arm64", "", True),
-    ],
-)
-def test_whether_8_bit_products_can_overflow(
-    machine: str, flags: str, able: bool, tmp_path: Path
-) -> None:
-    info = tmp_path / "cpuinfo"
-    info.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    assert has_dot_product(machine, info) is able
-
-
-def test_a_processor_that_does_not_tell_is_taken_for_an_old_one(tmp_path: Path) -> None:
-    assert not has_dot_product("AMD64", tmp_path / "missing")
