@@ -160,8 +160,6 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
             f"of {len(judged)} readings {sum(j.right for j in judged)} were answered right: at "
             f"least {_FOLDS} right and {_FOLDS} wrong ones are needed"
         )
-    # The odds of stories add up with the scale, which the scores then have a part in.
-    judged = _judge(cases, _regress(judged, ranked))
     fitted = _regress(judged, ranked)
     held_out = _held_out(judged)
     return Fit(

@@ -94,10 +94,10 @@ class Candidate:
     when: Interval | None
 
 
-def _combined(scores: Sequence[float], scale: float) -> float:
-    """The score of independent stories together: their odds exp(scale * score) add up."""
+def _combined(scores: Sequence[float]) -> float:
+    """The score of independent stories together: their odds exp(score) add up."""
     best = max(scores)
-    return best + math.log(sum(math.exp(scale * (score - best)) for score in scores)) / scale
+    return best + math.log(sum(math.exp(score - best) for score in scores))
 
 
 def _by_story(
@@ -131,7 +131,7 @@ def rank_candidates(
         group = [span for span in group if span.score >= lowest]
         told = _by_story(group, stories)
         scores = [story[0].score for story in told]
-        scored.append((_combined(scores, calibration.scale), group, told))
+        scored.append((_combined(scores), group, told))
     scored.sort(key=lambda item: -item[0])
     candidates = []
     for score, group, told in scored:

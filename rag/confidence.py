@@ -14,8 +14,8 @@ class Calibration:
     is worth, and `relevance_weight` what the log probability of a passage's relevance counts. The
     log odds that a candidate is right are `scale` for each logit of its score, `length_weight` for
     the log of how many words the question has, function words left out, and `bias`: Platt scaling
-    (1999) that knows that a short question can be taken in more ways. With the same `scale` the
-    odds of several stories are added. At `threshold` or more, the answer is given.
+    (1999) that knows that a short question can be taken in more ways. At `threshold` or more, the
+    answer is given.
     """
 
     retrieval_weight: float = 10.0

@@ -158,15 +158,9 @@ def test_an_answer_cites_its_words_in_their_sentence() -> None:
     assert citation.reprints == ()
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_the_odds_of_independent_stories_add_up(scale: float) -> None:
+def test_the_odds_of_independent_stories_add_up() -> None:
     # Odds of 2 and of 3 come to 5, a confidence of 5/6.
-    calibration = Calibration(0.0, scale=scale)
-    (answer,) = answers(
-        span(TALKS, "Tuesday", math.log(2) / scale),
-        span(RIVAL, "tuesday", math.log(3) / scale),
-        calibration=calibration,
-    )
+    (answer,) = answers(span(TALKS, "Tuesday", math.log(2)), span(RIVAL, "tuesday", math.log(3)))
     assert answer.confidence == pytest.approx(5 / 6)
     assert answer.independent_sources == 2
     assert answer.text == "tuesday"
