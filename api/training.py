@@ -71,7 +71,9 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     trainer = Trainer(wanted.out, model, tokenizer, examples, wanted.recipe, device)
     if trainer.updates:
         _say(f"going on after {trainer.updates} updates")
-    config = ReaderConfig(wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS)
+    config = ReaderConfig(
+        wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS, titles=True
+    )
     reader = ExtractiveReader(
         TorchRunner(model, device, has_bf16(device)), tokenizer, config, "training"
     )
