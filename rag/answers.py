@@ -8,6 +8,7 @@ from rag.candidates import rank_candidates
 from rag.citations import cite
 from rag.confidence import Calibration
 from rag.conflict import Similarity, rivals
+from rag.corroboration import corroborated
 from rag.quantities import parse_quantity
 from rag.types import Answer, Article, Hit, Span
 from rag.wordings import count_words
@@ -32,6 +33,8 @@ def make_answers(
     if not abilities.stories:
         stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
     candidates = rank_candidates(spans, hits, stories, calibration, abilities)[:limit]
+    if abilities.merging:
+        candidates = [corroborated(c, hits, stories, similarity) for c in candidates]
     disputed = rivals(candidates, similarity) if abilities.conflict else []
     words = count_words(question)
     answers: list[Answer] = []

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.abilities import ALL_ABILITIES, Abilities
+from rag.chunking import sentence_around
 from rag.confidence import Calibration, log_sigmoid
 from rag.equality import normalize_answer, same_answer
 from rag.temporal import when_of
@@ -92,6 +93,13 @@ class Candidate:
     score: float
     told: tuple[tuple[Span, ...], ...]
     when: Interval | None
+
+
+def sentence_of(span: Span) -> str:
+    """The sentence in which it stands."""
+    text = span.passage.article.text
+    start, end = sentence_around(text, span.start, span.end)
+    return text[start:end]
 
 
 def _combined(scores: Sequence[float]) -> float:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from rag.candidates import Candidate
-from rag.chunking import sentence_around
+from rag.candidates import Candidate, sentence_of
 from rag.quantities import parse_quantity
 from rag.units import units_agree
 
@@ -30,7 +29,8 @@ def rivals(candidates: Sequence[Candidate], similarity: Similarity) -> list[int]
         if any(_shares_story(candidate, candidates[other]) for other in found):
             continue
         alike = _least_alike(candidates[0], candidate)
-        if alike is not None and similarity(*map(_sentence, (candidates[0], candidate))) >= alike:
+        sentences = (sentence_of(c.told[0][0]) for c in (candidates[0], candidate))
+        if alike is not None and similarity(*sentences) >= alike:
             found.append(place)
     return found if len(found) > 1 else []
 
@@ -50,10 +50,3 @@ def _shares_story(a: Candidate, b: Candidate) -> bool:
     """One article that says both means two things by them."""
     own = {span.passage.article.id for spans in a.told for span in spans}
     return any(span.passage.article.id in own for spans in b.told for span in spans)
-
-
-def _sentence(candidate: Candidate) -> str:
-    span = candidate.told[0][0]
-    text = span.passage.article.text
-    start, end = sentence_around(text, span.start, span.end)
-    return text[start:end]

@@ -83,7 +83,8 @@ _NO_UNIT = re.compile(
 _RATE = re.compile(r"^(?:a|an|per|each)\b(?: \S+){1,2}$")  # "5 a day"
 # What may follow a unit: "of water", "a second", "deep"
 _AFTER = re.compile(
-    r"\b(?:of|in|on|at|from|who|were|was|are|have|had|a|an|per|long|deep|high|tall|wide|old|away)\b"
+    r"\b(?:of|in|on|at|from|who|were|was|are|have|had|a|an|per|long|deep|down|high|tall|wide|"
+    r"thick|old|away)\b"
 )
 _LONGEST_UNIT = 3  # words
 

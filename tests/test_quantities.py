@@ -51,6 +51,7 @@ MILLION = 1_000_000
         ("300 gigawatt hours of solar power", Quantity(Fraction(300), "gigawatt hour")),
         ("34 metres", Quantity(Fraction(34), "metre")),
         ("34 metres deep", Quantity(Fraction(34), "metre")),
+        ("34 metres down", Quantity(Fraction(34), "metre")),
         ("18 miles per hour", Quantity(Fraction(18), "mile")),
         ("34 m", Quantity(Fraction(34), "metre")),
         ("5km", Quantity(Fraction(5), "kilometre")),

@@ -1,0 +1,69 @@
+"""Stories that say the same without being read so are counted; look-alikes are not."""
+
+from dataclasses import replace
+from datetime import date
+
+from conftest import article
+
+from rag.candidates import Candidate
+from rag.corroboration import corroborated
+from rag.temporal import when_of
+from rag.types import Article, Hit, Passage, Span
+
+READ = article("The judge asked for 500 willows. She wants no fee.", "read")
+OTHER = article("Nobody pays her. She had 500 willows planted by the judge.", "other")
+COPY = article("She had 500 willows planted by the judge.", "copy")
+MARKET = article("The market sold 500 willows on Friday.", "market")
+STORIES = {"read": (READ,), "other": (OTHER, COPY), "copy": (OTHER, COPY), "market": (MARKET,)}
+
+
+def told(given: Article, quote: str, score: float = 5.0) -> Span:
+    start = given.text.index(quote)
+    return Span(Passage(given, 0, len(given.text)), start, start + len(quote), score, 1.0)
+
+
+def hits(*articles: Article) -> list[Hit]:
+    return [Hit(Passage(a, 0, len(a.text)), 0.5) for a in articles]
+
+
+def of_the_judge(one: str, other: str) -> float:
+    return 0.5 if "judge" in one and "judge" in other else 0.49
+
+
+def candidate(given: Article, quote: str) -> Candidate:
+    span = told(given, quote)
+    when = when_of(given.text, span.start, span.end, given.published)
+    return Candidate(quote, span.score, ((span,),), when)
+
+
+def texts(found: Candidate) -> list[tuple[str, str]]:
+    return [(spans[0].passage.article.id, spans[0].text) for spans in found.told]
+
+
+def test_a_story_with_the_words_in_a_like_sentence_counts_once_and_scores_nothing() -> None:
+    before = candidate(READ, "500 willows")
+    after = corroborated(before, hits(READ, OTHER, COPY, MARKET), STORIES, of_the_judge)
+    assert texts(after) == [("read", "500 willows"), ("other", "500 willows")]
+    assert after.score == before.score
+
+
+def test_words_in_another_case_or_as_part_of_a_word() -> None:
+    shouted = article("500 WILLOWS, the judge said.", "shouted")
+    longer = article("The judge counted 1500 willows, or 500 willowsful.", "longer")
+    stories = STORIES | {"shouted": (shouted,), "longer": (longer,)}
+    after = corroborated(candidate(READ, "500 willows"), hits(shouted, longer), stories, _alike)
+    assert texts(after) == [("read", "500 willows"), ("shouted", "500 WILLOWS")]
+
+
+def test_one_tuesday_is_not_another() -> None:
+    days = {"first": date(2024, 5, 8), "same": date(2024, 5, 9), "later": date(2024, 5, 16)}
+    first, same, later = (
+        replace(article("They met on Tuesday.", name), published=day) for name, day in days.items()
+    )
+    stories = {a.id: (a,) for a in (first, same, later)}
+    after = corroborated(candidate(first, "Tuesday"), hits(same, later), stories, _alike)
+    assert texts(after) == [("first", "Tuesday"), ("same", "Tuesday")]
+
+
+def _alike(one: str, other: str) -> float:
+    return 1.0
