@@ -10,6 +10,7 @@ _ASKING = re.compile(
 )
 _DETERMINED = re.compile(r"(?:the|a|an|this|that|these|those)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_DEFINITION = re.compile(r"(?:who|what)(?:['’]s| is| are| was| were)\b", re.IGNORECASE)
 _SMALL_WORDS = frozenset(re.findall(r"\w+", "a an and at by for from in of on the to with"))
 
 
@@ -29,10 +30,13 @@ def as_question(asked: str) -> str:
 
 
 def echoes(question: str, answer: str) -> bool:
-    """Whether every word of the answer stands in the question: it says nothing.
+    """Whether the question asks what something is, and the answer has no word but the question's.
 
     "Who is Klara Wendt?" is not answered by "Klara Wendt", unless the question offers a choice.
+    Other questions may be: "How many of the four ...?", "Which theory ...?".
     """
+    if not _DEFINITION.match(question):
+        return False
     asked = {word.lower() for word in _WORD.findall(question)}
     said = {word.lower() for word in _WORD.findall(answer)} - _SMALL_WORDS
     return "or" not in asked and said <= asked
