@@ -71,9 +71,7 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     trainer = Trainer(wanted.out, model, tokenizer, examples, wanted.recipe, device)
     if trainer.updates:
         _say(f"going on after {trainer.updates} updates")
-    config = ReaderConfig(
-        wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS, titles=True
-    )
+    config = ReaderConfig(wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS)
     reader = ExtractiveReader(
         TorchRunner(model, device, has_bf16(device)), tokenizer, config, "training"
     )

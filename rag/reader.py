@@ -19,10 +19,9 @@ from tokenizers import Tokenizer
 from embeddings.runtime import length_batches
 from rag.confidence import Calibration
 from rag.errors import ModelError
-from rag.types import Article, Passage, Span
+from rag.types import Passage, Span
 
 _MAX_QUESTION_TOKENS = 64
-_MAX_TITLE_CHARACTERS = 160
 _SPANS_PER_WINDOW = 5
 # Passages go through the model in batches of similar length, padding counted: on two cores ten
 # passages take a sixth less time in batches of 512 tokens than in one.
@@ -64,14 +63,12 @@ class SpanModel(Protocol):
 class ReaderConfig:
     """How a reader wants its input (tokens) and what its scores mean.
 
-    `titles` says whether it was trained to see an article's title before each passage. The
-    defaults are the usual ones of SQuAD checkpoints.
+    The defaults are the usual ones of SQuAD checkpoints.
     """
 
     max_length: int = 384
     stride: int = 128
     max_answer_tokens: int = 30
-    titles: bool = False
     calibration: Calibration = field(default_factory=Calibration)
 
     @classmethod
@@ -115,17 +112,6 @@ def shorten(question: str, tokenizer: Tokenizer) -> str:
     return question[: offsets[_MAX_QUESTION_TOKENS - 1][1]]
 
 
-def heading(article: Article) -> str:
-    """What a reader sees before a passage of the article, to know what "he" and "the talks" are.
-
-    Its title and a space, or nothing where there is no title or the text begins with it.
-    """
-    title = (article.title or "").strip()[:_MAX_TITLE_CHARACTERS]
-    if not title or article.text.startswith(title):
-        return ""
-    return f"{title} " if title[-1] in ".?!" else f"{title}. "
-
-
 def best_spans(
     start: Logits, end: Logits, allowed: NDArray[np.bool_], max_tokens: int, limit: int
 ) -> list[tuple[int, int, float]]:
@@ -164,26 +150,24 @@ def window_spans(
     relevance: float,
     passage: Passage,
     max_tokens: int,
-    shift: int = 0,
 ) -> list[Span]:
     """The best spans of one window of `passage`, scored against the window's null answer.
 
-    `encoding` is a `tokenizers.Encoding` of (question, passage text), with a heading of `shift`
-    characters before the text; `start` and `end` may be longer than it (padding). The null answer
-    is the first token, as in SQuAD 2.0 (Devlin et al., 2019).
+    `encoding` is a `tokenizers.Encoding` of (question, passage text); `start` and `end` may be
+    longer than it (padding). The null answer is the first token, as in SQuAD 2.0 (Devlin et
+    al., 2019).
     """
     size = len(encoding.ids)
     sequence = np.array([-1 if s is None else s for s in encoding.sequence_ids])
-    allowed = (sequence == 1) & (np.array(encoding.offsets)[:, 1] > shift)
     null = float(start[0] + end[0])
     spans = []
     for first, last, score in best_spans(
-        start[:size], end[:size], allowed, max_tokens, _SPANS_PER_WINDOW
+        start[:size], end[:size], sequence == 1, max_tokens, _SPANS_PER_WINDOW
     ):
         # Whole words: a span may begin or end inside one, an answer may not.
         begin, _ = encoding.word_to_chars(encoding.word_ids[first], 1)
         _, finish = encoding.word_to_chars(encoding.word_ids[last], 1)
-        begin, finish = trim(passage.text, max(begin - shift, 0), finish - shift)
+        begin, finish = trim(passage.text, begin, finish)
         # No answer runs over the end of a paragraph.
         if begin < finish and "\n" not in passage.text[begin:finish]:
             begin, finish = passage.start + begin, passage.start + finish
@@ -233,18 +217,16 @@ class ExtractiveReader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         question = shorten(question, self._plain)
-        windows: list[tuple[Passage, int, Any]] = []
-        heads = [heading(p.article) if self._config.titles else "" for p in passages]
-        texts = [head + p.text for head, p in zip(heads, passages, strict=True)]
-        encoded = self._windows.encode_batch([(question, text) for text in texts])
-        for passage, head, encoding in zip(passages, heads, encoded, strict=True):
-            windows += [(passage, len(head), e) for e in (encoding, *encoding.overflowing)]
+        windows: list[tuple[Passage, Any]] = []
+        encoded = self._windows.encode_batch([(question, p.text) for p in passages])
+        for passage, encoding in zip(passages, encoded, strict=True):
+            windows += [(passage, e) for e in (encoding, *encoding.overflowing)]
         spans: dict[tuple[str, int, int], Span] = {}
-        lengths = [len(encoding.ids) for *_, encoding in windows]
+        lengths = [len(encoding.ids) for _, encoding in windows]
         for batch in length_batches(lengths, _BATCH_TOKENS):
-            start, end, relevance = self._model.run([windows[i][2] for i in batch], self._pad_id)
+            start, end, relevance = self._model.run([windows[i][1] for i in batch], self._pad_id)
             for row, index in enumerate(batch):
-                passage, shift, encoding = windows[index]
+                passage, encoding = windows[index]
                 for span in window_spans(
                     encoding,
                     start[row],
@@ -252,7 +234,6 @@ class ExtractiveReader:
                     float(relevance[row]),
                     passage,
                     self._config.max_answer_tokens,
-                    shift,
                 ):
                     key = (passage.article.id, span.start, span.end)
                     if key not in spans or spans[key].score < span.score:

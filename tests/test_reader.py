@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embeddings.encoder import packaged_model_folder
 from rag.confidence import Calibration
-from rag.reader import (
-    ExtractiveReader,
-    Logits,
-    ReaderConfig,
-    best_spans,
-    heading,
-    trim,
-    window_spans,
-)
+from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_spans
 from rag.types import Passage, Span
 
 PADDING = 99.0
@@ -243,39 +234,6 @@ def test_an_answer_is_no_longer_than_allowed(tokenizer: Tokenizer) -> None:
         spans = read_window(tokenizer, "Which?", given, max_tokens, **rules)
         assert all(len(text.split()) <= max_tokens for text in texts(spans))
     assert texts(read_window(tokenizer, "Which?", given, 6, **rules))[0] == given.text
-
-
-# --- the title before a passage
-
-
-@pytest.mark.parametrize(
-    ("title", "text", "expected"),
-    [
-        ("Ferry sinks", "A boat sank.", "Ferry sinks. "),
-        (" Who sank it? ", "A boat sank.", "Who sank it? "),
-        ("A boat", "A boat sank.", ""),
-        (None, "A boat sank.", ""),
-        ("", "A boat sank.", ""),
-        ("boat " * 100, "It sank.", "boat " * 32 + ". "),
-    ],
-)
-def test_a_title_is_read_before_a_text_that_does_not_begin_with_it(
-    title: str | None, text: str, expected: str
-) -> None:
-    assert heading(replace(article(text), title=title)) == expected
-
-
-def test_an_answer_is_never_in_the_title_and_its_offsets_are_the_texts(
-    tokenizer: Tokenizer,
-) -> None:
-    text = "It hit a rock. About seven people drowned."
-    titled = Passage(replace(article(text), title="Seven boats sink"), 15, len(text))
-    reader = make_reader(tokenizer, FakeModel(seven=5.0, boats=9.0), titles=True)
-    best, *_ = spans = reader.read("How many?", [titled])
-    assert (best.start, best.end, best.text, best.relevance) == (21, 26, "seven", 4.0)
-    assert all(15 <= span.start < span.end <= len(text) for span in spans)
-    untitled = make_reader(tokenizer, FakeModel(seven=5.0, boats=9.0))
-    assert untitled.read("How many?", [titled])[0].relevance == 2.0
 
 
 WORDS = [

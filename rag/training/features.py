@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 
 from rag.chunking import CountTokens, split
-from rag.reader import heading, shorten
+from rag.reader import shorten
 from rag.training.examples import Example, Offsets
 from rag.types import Passage
 
@@ -19,8 +19,6 @@ _POOL = 1024
 _PASSAGE_SHARE = 0.35
 # Most windows of a long article do not answer; all of them would drown the one that does.
 _NEAR_SHARE = 0.5
-# Most passages are read under their article's title; the rest keep the reader able without.
-_TITLE_SHARE = 0.85
 
 
 @dataclass(frozen=True)
@@ -87,19 +85,15 @@ class Windows:
             start, end = _passage_with(example, self.count_tokens, rng)
         spans = [(s - start, e - start) for s, e in example.spans if start <= s and e <= end]
         question = shorten(example.question, self._plain)
-        titled = rng.random() < _TITLE_SHARE
-        head = heading(example.article) if titled else ""
-        encoded = self._cut.encode(question, head + text[start:end])
-        windows = [_window(e, spans, len(head)) for e in (encoded, *encoded.overflowing)]
+        encoded = self._cut.encode(question, text[start:end])
+        windows = [_window(e, spans) for e in (encoded, *encoded.overflowing)]
         holding = [window for window in windows if window.starts]
         others = [window for window in windows if not window.starts]
         chosen = [rng.choice(holding)] if holding else []
         if others and (not chosen or rng.random() < _NEAR_SHARE):
             chosen.append(rng.choice(others))
         for passage in example.negatives:
-            head = heading(passage.article) if titled else ""
-            encoded = self._cut.encode(question, head + passage.text)
-            chosen.append(_window(encoded, [], len(head)))
+            chosen.append(_window(self._cut.encode(question, passage.text), []))
         return chosen
 
     def batches(
@@ -161,17 +155,14 @@ def _question_batches(
         yield batch
 
 
-def _window(encoding: Any, spans: Sequence[Offsets], shift: int) -> Window:
-    """The window with the token positions of those `spans` (of the passage) it holds whole.
-
-    The passage stands after a heading of `shift` characters, which is not a part of it.
-    """
-    offsets = encoding.offsets
-    inside = [i for i, s in enumerate(encoding.sequence_ids) if s == 1 and offsets[i][1] > shift]
-    first, last = (inside[0], inside[-1] + 1) if inside else (len(offsets), len(offsets))
+def _window(encoding: Any, spans: Sequence[Offsets]) -> Window:
+    """The window with the token positions of those `spans` (of the passage) it holds whole."""
+    sequence = encoding.sequence_ids
+    first = sequence.index(1) if 1 in sequence else len(sequence)
+    last = len(sequence) - sequence[::-1].index(1) if 1 in sequence else first
     starts, ends = [], []
+    offsets = encoding.offsets
     for start, end in spans:
-        start, end = start + shift, end + shift
         begin = next((i for i in range(first, last) if offsets[i][1] > start), None)
         finish = next((i for i in range(last - 1, first - 1, -1) if offsets[i][0] < end), None)
         if begin is None or finish is None or begin > finish:
