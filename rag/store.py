@@ -268,7 +268,7 @@ class Store:
         query = sa.select(sa.func.min(name), number).where(key.is_not(None)).group_by(key)
         query = query.order_by(number.desc(), key)
         with self._engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     # --- feedback
 

@@ -27,7 +27,6 @@ def ask(
     """The question's box, and below it the answer to the question in the address."""
     sources = tuple(dict.fromkeys(name for name in source or [] if name.strip()))
     asked = views.Asked(q.strip(), parse_day(since), parse_day(until), sources)
-    part = is_htmx(request)
     values: dict[str, object] = {"asked": asked, "reply": None}
     if asked.question:
         reply = engine.ask(
@@ -42,8 +41,10 @@ def ask(
         }
     articles, _ = engine.counts()
     values["articles"] = articles
-    if part:
-        return render("answer.html.j2", **values)
+    if is_htmx(request):
+        answer = render("answer.html.j2", **values)
+        answer.headers["HX-Push-Url"] = asked.link if asked.question else "/"
+        return answer
     return render(
         "ask.html.j2",
         **values,

@@ -10,14 +10,12 @@ _CHARACTERS = 6000  # of each article
 _NAME = r"(?P<name>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,2})"
 # A speaker is a person, and what follows says which: "said Nadia Brightwell, a schoolteacher".
 _SPEAKER = re.compile(rf"\b(?:said|says|told|asked) {_NAME}, (?:an?|the) [a-z]")
-# So does what stands before a name between commas: "The captain, Tobias Renn, was".
-_ROLE = re.compile(rf"\b(?:[Tt]he|[Aa]n?|[’']s) [a-z]+(?: [a-z]+){{0,4}}, {_NAME}, [a-z]")
 _SAID = re.compile(rf"[”\"],? (?:said |(?=(?:\S+ ){{2,3}}said\b)){_NAME}")
 
 
 def suggest(articles: Iterable[Article], limit: int = 4) -> list[str]:
     """At most `limit` questions that the articles seem to answer, of each kind in turn."""
-    kinds: list[list[str]] = [[], [], []]
+    kinds: list[list[str]] = [[], []]
     for article in articles:
         for kind, found in zip(kinds, _questions(article.text[:_CHARACTERS]), strict=True):
             kind.extend(found)
@@ -27,10 +25,6 @@ def suggest(articles: Iterable[Article], limit: int = 4) -> list[str]:
 
 def _questions(text: str) -> Iterator[list[str]]:
     """At most one question of each kind."""
-    for pattern, question in (
-        (_SPEAKER, "Who is {}?"),
-        (_SAID, "What did {} say?"),
-        (_ROLE, "Who is {}?"),
-    ):
+    for pattern, question in ((_SPEAKER, "Who is {}?"), (_SAID, "What did {} say?")):
         found = pattern.search(text)
         yield [question.format(found["name"])] if found else []

@@ -13,8 +13,8 @@ from rag.types import Answer, Article, Citation, Reply
 _CERTAINTIES = (
     (0.9, "nearly certain"),
     (0.75, "very likely"),
-    (0.55, "likely"),
-    (0.35, "possible"),
+    (0.5, "likely"),
+    (0.3, "possible"),
 )
 _CANDIDATES = 3
 
