@@ -346,6 +346,24 @@ def test_the_browser_keeps_to_the_policy(browser: Browser, served: tuple[str, Pa
     page.close()
 
 
+def test_a_service_that_is_busy_or_gone_is_told(browser: Browser, served: tuple[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(served[0])
+    refusal = {"status": 429, "content_type": "application/problem+json", "body": "{}"}
+    page.route("**/?q=*", lambda route: route.fulfill(**refusal))
+    page.get_by_role("searchbox").fill(SURE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The service is busy. Ask again in a moment.")
+    page.unroute("**/?q=*")
+    page.route("**/?q=*", lambda route: route.abort())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    page.unroute("**/?q=*")
+    page.keyboard.press("Enter")
+    expect(page.locator(".words").first).to_have_text("34 metres")
+    page.close()
+
+
 def test_it_is_fast(open_page: Callable[..., Page]) -> None:
     page = open_page()
     ask(page, SURE)  # what is loaded at the first question is no part of it

@@ -33,3 +33,21 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("htmx:afterSwap", (event) => offerToCopy(event.target));
 document.addEventListener("DOMContentLoaded", () => offerToCopy(document));
+
+// What went wrong before it came to a page: no connection, or a refusal meant for programs.
+const tell = (event, text) => {
+  const told = document.createElement("p");
+  told.setAttribute("role", "alert");
+  told.textContent = text;
+  event.detail.target.replaceChildren(told);
+};
+document.addEventListener("htmx:sendError", (event) =>
+  tell(event, "The service does not answer. Is it still running?"));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if ((xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/html")) return;
+  event.detail.shouldSwap = false;
+  tell(event, xhr.status === 429 || xhr.status === 503
+    ? "The service is busy. Ask again in a moment."
+    : "The service could not answer that.");
+});
