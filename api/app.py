@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api import examples
+from api import examples, web
 from api.schemas import (
     ArticleIn,
     ArticleOut,
@@ -86,6 +86,7 @@ def create_app(engine: Dateline) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     _add_routes(app)
+    web.install(app)
     _document_problems(app)
     return app
 

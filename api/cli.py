@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from api.feedback import app as feedback_app
 from api.lab import app as lab_app
 from api.options import AsJson, DataDir, day, read_settings
 from api.stories import app as stories_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete stored articles.")
 app.add_typer(articles_app, name="articles")
+app.add_typer(feedback_app, name="feedback")
 app.add_typer(stories_app)
 app.add_typer(lab_app)
 

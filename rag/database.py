@@ -12,7 +12,7 @@ from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "2"
+SCHEMA = "3"
 _MAX_VARIABLES = 500
 # A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
 _CACHE_KIB = 64 * 1024
@@ -84,6 +84,18 @@ pairs = sa.Table(
     metadata,
     sa.Column("first", sa.ForeignKey("articles.id"), primary_key=True),
     sa.Column("second", sa.ForeignKey("articles.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# What readers said of answers: a row for each article that the answer cites. Where nothing was
+# answered, `answer` and `article_id` are empty.
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("question", sa.Text, primary_key=True),
+    sa.Column("answer", sa.Text, primary_key=True),
+    sa.Column("article_id", sa.Text, primary_key=True, index=True),
+    sa.Column("right", sa.Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -15,6 +15,7 @@ from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
+from rag.feedback import Judgement
 from rag.index import EmbeddedIndex
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
@@ -226,6 +227,10 @@ class Dateline:
         """(articles, passages) in the collection."""
         return self._store.counts()
 
+    def sources(self) -> dict[str, int]:
+        """Outlet -> how many articles it has, those with most first."""
+        return self._store.sources()
+
     def stories(self, limit: int = 50, offset: int = 0) -> list[Story]:
         """The stories that more than one article tells, the one last published in first."""
         return [describe(articles) for articles in self._store.stories_page(limit, offset)]
@@ -347,6 +352,23 @@ class Dateline:
     def _is_word(self, word: str) -> bool:
         """Whether the encoder knows the word as a whole, or the collection has it."""
         return self._encoder.count_tokens([word]) == [1] or self._index.holds(word)
+
+    def judge(self, question: str, answer: str | None, right: bool, docs: Sequence[str]) -> None:
+        """Keep a reader's judgement of an answer that cites `docs`; of None, that there is none.
+
+        Of two judgements of one answer the later counts. InputError if the answer stands in none
+        of the articles.
+        """
+        question = _checked(question)
+        cited = self._store.get_many(docs) if answer is not None else []
+        if answer is not None and not any(answer in article.text for article in cited):
+            raise InputError("the answer stands in none of the articles: ask again, then judge")
+        ids = sorted(article.id for article in cited)
+        self._store.judge(Judgement(question, answer, right, tuple(ids)))
+
+    def judgements(self) -> list[Judgement]:
+        """What readers said of answers, by question and answer."""
+        return self._store.judgements()
 
     def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:
         """Whether the stored article still has the cited hash, and the quote at its offsets."""

@@ -18,8 +18,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag import database as tables
-from rag import story_store
+from rag import feedback, story_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
+from rag.feedback import Judgement
 from rag.stories import fullest_first
 from rag.types import Article, Passage
 
@@ -258,6 +259,28 @@ class Store:
                 raise NotFoundError(_no_article(article_id))
             self._next_seq(connection)
             self._remove(connection, [article_id])
+            feedback.forget(connection, article_id)
+
+    def sources(self) -> dict[str, int]:
+        """Outlet -> how many articles it has, those with most first. One spelling each."""
+        name, number = tables.articles.c.source, sa.func.count()
+        key = tables.articles.c.source_key
+        query = sa.select(sa.func.min(name), number).where(key.is_not(None)).group_by(key)
+        query = query.order_by(number.desc(), key)
+        with self._engine.connect() as connection:
+            return dict(connection.execute(query).all())
+
+    # --- feedback
+
+    def judge(self, judgement: Judgement) -> None:
+        """Keep what a reader said of an answer; of two such judgements the later counts."""
+        with self._write() as connection:
+            feedback.add(connection, judgement)
+
+    def judgements(self) -> list[Judgement]:
+        """What readers said, by question and answer."""
+        with self._engine.connect() as connection:
+            return feedback.read(connection)
 
     # --- stories
 

@@ -1,0 +1,14 @@
+"""The page: what a reader sees in a browser. Its routes translate, as those of the API do."""
+
+from fastapi import FastAPI
+
+from api.web import articles, questions
+from api.web.pages import static_router
+from api.web.uploads import Uploads
+
+
+def install(app: FastAPI) -> None:
+    """Add the page to the service; it finds the collection in `app.state.engine`."""
+    app.state.uploads = Uploads(app.state.engine)
+    for router in (questions.router, articles.router, static_router):
+        app.include_router(router, include_in_schema=False)

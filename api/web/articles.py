@@ -1,0 +1,137 @@
+"""The pages of the collection: its articles, one of them, its stories, and adding to it."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import RedirectResponse
+
+from api.web import views
+from api.web.pages import Engine, PageRoute, is_htmx, render
+from api.web.uploads import Uploads
+from rag.citations import find_quote
+from rag.fields import article_from_mapping
+from rag.types import Article, Passage, Skipped, Span, Story
+
+_PAGE = 50
+_FOUND = 30
+
+Page = Annotated[int, Query(ge=1, le=10**6)]
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/articles")
+def list_articles(engine: Engine, q: str = "", page: Page = 1) -> Response:
+    """The articles, newest first, or those in which words are found."""
+    total, _ = engine.counts()
+    hits = engine.search(q, _FOUND) if q.strip() else []
+    found = {hit.passage.article.id: hit.passage for hit in reversed(hits)}
+    listed = [] if q.strip() else engine.articles(_PAGE, (page - 1) * _PAGE)
+    return render(
+        "articles.html.j2",
+        query=q.strip(),
+        passages=list(reversed(found.values())),
+        articles=listed,
+        total=total,
+        page=page,
+        pages=-(-total // _PAGE),
+    )
+
+
+@router.get("/articles/{article_id:path}")
+def show_article(
+    engine: Engine,
+    article_id: str,
+    start: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+    end: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+) -> Response:
+    """An article with the cited words marked, and the other tellings of its story beside it."""
+    article = engine.article(article_id)
+    quoted = None if start is None or end is None else (start, end)
+    there = quoted is not None and quoted[0] < quoted[1] <= len(article.text)
+    story = engine.story(article_id)
+    return render(
+        "article.html.j2",
+        article=article,
+        paragraphs=views.paragraphs(article, quoted if there else None),
+        misplaced=quoted is not None and not there,
+        others=_others(story, article, quoted if there else None),
+    )
+
+
+def _others(
+    story: Story, article: Article, quoted: tuple[int, int] | None
+) -> list[tuple[Article, str, tuple[int, int] | None]]:
+    """The other tellings: each with what it is, and where it has the quoted words."""
+    span = quoted and Span(Passage(article, *quoted), *quoted, score=0.0, relevance=0.0)
+    return [
+        (told.article, told.relation, find_quote(span, told.article) if span else None)
+        for told in story.tellings
+        if told.article.id != article.id
+    ]
+
+
+@router.get("/stories")
+def list_stories(engine: Engine, page: Page = 1) -> Response:
+    """What several articles tell."""
+    total = engine.count_stories()
+    return render(
+        "stories.html.j2",
+        stories=engine.stories(_PAGE, (page - 1) * _PAGE),
+        total=total,
+        page=page,
+        pages=-(-total // _PAGE),
+    )
+
+
+@router.get("/add")
+def add() -> Response:
+    """The forms by which articles come in."""
+    return render("add.html.j2")
+
+
+@router.post("/add/files")
+def add_files(
+    request: Request, files: Annotated[list[UploadFile] | None, File()] = None
+) -> Response:
+    """Add uploaded files; the next page shows how far they are."""
+    given = [(file.filename, file.file.read()) for file in files or [] if file.filename]
+    upload = _uploads(request).start(given)
+    return RedirectResponse(f"/add/{upload.id}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/add/text")
+def add_text(
+    engine: Engine,
+    text: Annotated[str, Form()] = "",
+    title: Annotated[str, Form()] = "",
+    source: Annotated[str, Form()] = "",
+    published: Annotated[str, Form()] = "",
+    url: Annotated[str, Form()] = "",
+) -> Response:
+    """Add one article as it was pasted, and show it."""
+    fields = {"title": title, "source": source, "published": published, "url": url, "text": text}
+    article = article_from_mapping({k: v for k, v in fields.items() if k == "text" or v.strip()})
+    for fate in engine.ingest([article]):
+        assert not isinstance(fate, Skipped)
+    return RedirectResponse(views.article_url(article.id), HTTPStatus.SEE_OTHER)
+
+
+@router.get("/add/{upload_id}")
+def show_upload(request: Request, upload_id: str) -> Response:
+    """How far an upload is."""
+    upload = _uploads(request).get(upload_id)
+    return render("upload-part.html.j2" if is_htmx(request) else "upload.html.j2", upload=upload)
+
+
+@router.post("/delete")
+def delete(engine: Engine, article: Annotated[str, Form()]) -> Response:
+    """Delete an article, as its page asked to confirm."""
+    engine.delete(article)
+    return RedirectResponse("/articles", HTTPStatus.SEE_OTHER)
+
+
+def _uploads(request: Request) -> Uploads:
+    uploads: Uploads = request.app.state.uploads
+    return uploads
