@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api import examples, web
+from api.admission import BusyError, Inference, RefusedError, UnavailableError
 from api.schemas import (
     ArticleIn,
     ArticleOut,
@@ -49,6 +50,8 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
+    BusyError: HTTPStatus.TOO_MANY_REQUESTS,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -59,17 +62,30 @@ def get_engine(request: Request) -> Dateline:
     return engine
 
 
+def get_inference(request: Request) -> Inference:
+    """The thread of this application that runs the models."""
+    inference: Inference = request.app.state.inference
+    return inference
+
+
 Engine = Annotated[Dateline, Depends(get_engine)]
+Models = Annotated[Inference, Depends(get_inference)]
 
 
-def create_app(engine: Dateline) -> FastAPI:
-    """The service over one collection. It closes the engine when it shuts down."""
+def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
+    """The service over one collection. It closes the engine when it shuts down.
+
+    Of the settings those of the service count; None takes the environment's.
+    """
+    settings = settings or Settings()
+    inference = Inference(settings.max_waiting, settings.deadline)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # The first question should not pay for loading the reader.
         await run_in_threadpool(lambda: engine.reader)
         yield
+        await run_in_threadpool(inference.stop)
         engine.close()
 
     app = FastAPI(
@@ -78,9 +94,10 @@ def create_app(engine: Dateline) -> FastAPI:
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
-        responses={422: {"model": Problem}, 503: {"model": Problem}},
+        responses={status: {"model": Problem} for status in (422, 429, 503)},
     )
     app.state.engine = engine
+    app.state.inference = inference
     app.add_exception_handler(DatelineError, _on_dateline_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -93,17 +110,22 @@ def create_app(engine: Dateline) -> FastAPI:
 
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
-    return create_app(Dateline.open(Settings(), create=True))
+    settings = Settings()
+    return create_app(Dateline.open(settings, create=True), settings)
 
 
 def _add_routes(app: FastAPI) -> None:
     @app.post("/v1/ask", tags=["questions"])
-    def ask(
-        engine: Engine, asked: Annotated[AskRequest, Body(openapi_examples=examples.ASK)]
+    async def ask(
+        request: Request,
+        engine: Engine,
+        models: Models,
+        asked: Annotated[AskRequest, Body(openapi_examples=examples.ASK)],
     ) -> AskResponse:
         """The exact words that answer a question, with their citations."""
-        return AskResponse.of(
-            engine.ask(
+
+        def work() -> AskResponse:
+            reply = engine.ask(
                 asked.question,
                 top_k=asked.top_k,
                 as_of=asked.as_of,
@@ -111,14 +133,19 @@ def _add_routes(app: FastAPI) -> None:
                 until=asked.until,
                 sources=asked.sources,
             )
-        )
+            return AskResponse.of(reply)
+
+        return await models.answer(request, work, asked.top_k or engine.top_k)
 
     @app.post("/v1/search", tags=["questions"])
-    def search(
-        engine: Engine, asked: Annotated[SearchRequest, Body(openapi_examples=examples.SEARCH)]
+    async def search(
+        request: Request,
+        engine: Engine,
+        models: Models,
+        asked: Annotated[SearchRequest, Body(openapi_examples=examples.SEARCH)],
     ) -> SearchResponse:
         """The passages that fit a query best."""
-        hits = engine.search(asked.query, asked.limit)
+        hits = await models.answer(request, lambda: engine.search(asked.query, asked.limit), 1)
         return SearchResponse(query=asked.query, hits=[HitOut.of(hit) for hit in hits])
 
     @app.post("/v1/verify", tags=["questions"])
@@ -193,8 +220,10 @@ def _add_routes(app: FastAPI) -> None:
         return Health()
 
     @app.get("/readyz", tags=["service"])
-    def readyz(engine: Engine) -> Readiness:
+    def readyz(engine: Engine, inference: Models) -> Readiness:
         """Whether questions can be answered now."""
+        if inference.stopped:
+            raise UnavailableError("the service is going down", 5)
         articles, passages = engine.counts()
         models = ModelsOut(encoder=engine.encoder_name, reader=engine.reader.name)
         return Readiness(articles=articles, passages=passages, models=models)
@@ -237,7 +266,10 @@ def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = Non
 
 async def _on_dateline_error(_request: Request, error: Exception) -> Response:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    return _problem(status, str(error))
+    response = _problem(status, str(error))
+    if isinstance(error, RefusedError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:

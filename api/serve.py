@@ -1,6 +1,7 @@
 """Start the HTTP service on an address."""
 
 import os
+import signal
 import socket
 
 import uvicorn
@@ -10,9 +11,14 @@ from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
 
+_DRAIN_SECONDS = 10
+
 
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
-    """Serve until interrupted. InputError if the address cannot be had."""
+    """Serve until told to end, by Ctrl-C or SIGTERM; InputError if the address cannot be had.
+
+    What was admitted by then is answered, for at most 10 seconds.
+    """
     _check_free(host, port)
     engine = Dateline.open(settings, create=True)
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
@@ -21,8 +27,17 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         f"Dateline serves {articles} articles from {settings.data_dir} on http://{host}:{port} "
         f"(API page: http://{host}:{port}/docs)"
     )
+    # Once it has shut down, uvicorn raises the signal again, for whoever wants to know of it. An
+    # end that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     if workers == 1:
-        uvicorn.run(create_app(engine), host=host, port=port, log_level="warning")
+        uvicorn.run(
+            create_app(engine, settings),
+            host=host,
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
         return
     engine.close()
     # Each worker opens the collection for itself, by the settings in the environment.
@@ -34,6 +49,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         log_level="warning",
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
 
 

@@ -25,3 +25,5 @@ class Settings(BaseSettings):
     quantize: bool | None = None
     top_k: int = Field(default=10, ge=1, le=100)
     threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_waiting: int = Field(default=400, ge=1, description="passages that may wait to be read")
+    deadline: float = Field(default=15.0, gt=0, description="seconds a question may wait")

@@ -1,58 +1,22 @@
 """The packaged models behind a real command line and a real server, on the sample collection."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
+from processes import ARTICLES, GOLD, ROOT, command, environment, free_port, run, serving
 
 from rag.types import text_hash
 
 pytestmark = pytest.mark.real
 
-ROOT = Path(__file__).parent.parent
-ARTICLES = ROOT / "eval" / "sample" / "articles"
-GOLD = ROOT / "eval" / "sample" / "gold.jsonl"
-
 # Questions of the gold that the reader answers with a confidence of 0.99 and more.
 SURE = ("ferry-petrel", "irvash-opposition", "ferry-lawyer")
 NOWHERE = "What is the boiling point of ethanol?"
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "api.cli", *map(str, arguments)]
-
-
-def environment(data: Path) -> dict[str, str]:
-    """Ours, without its settings of Dateline but for the cache of the models."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("DATELINE_")}
-    cache = {k: v for k, v in os.environ.items() if k == "DATELINE_CACHE_DIR"}
-    return {**kept, **cache, "DATELINE_DATA_DIR": str(data), "PYTHONUTF8": "1"}
-
-
-def run(data: Path, *arguments: str | Path, code: int = 0) -> Any:
-    """The JSON document that the command printed; it must end with that exit code."""
-    done = subprocess.run(
-        command(*arguments, "--json"),
-        env=environment(data),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout)
 
 
 def gold() -> dict[str, dict[str, Any]]:
@@ -68,46 +32,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result["added"] == len(list(ARTICLES.iterdir()))
     assert result["skipped"] == 0
     return folder
-
-
-def free_port() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
-@contextmanager
-def serving(data: Path) -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
-    """A client of `dateline serve` once it is ready, and the process."""
-    port = free_port()
-    process = subprocess.Popen(
-        command("serve", "--port", port),
-        env=environment(data),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
-            wait_until_ready(client, process)
-            yield client, process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_until_ready(client: httpx2.Client, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert process.poll() is None, process.communicate()[1]
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx2.ConnectError:
-            time.sleep(0.1)
-    raise TimeoutError("the server was not ready after 60 s")
 
 
 def test_ingesting_the_same_folder_again_changes_nothing(data: Path) -> None:

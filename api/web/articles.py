@@ -7,7 +7,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from api.web import views
-from api.web.pages import Engine, PageRoute, is_htmx, render
+from api.web.pages import Engine, Models, PageRoute, is_htmx, render
 from api.web.uploads import Uploads
 from rag.citations import find_quote
 from rag.fields import article_from_mapping
@@ -22,10 +22,10 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/articles")
-def list_articles(engine: Engine, q: str = "", page: Page = 1) -> Response:
+def list_articles(engine: Engine, models: Models, q: str = "", page: Page = 1) -> Response:
     """The articles, newest first, or those in which words are found."""
     total, _ = engine.counts()
-    hits = engine.search(q, _FOUND) if q.strip() else []
+    hits = models.submit(lambda: engine.search(q, _FOUND), 1).result() if q.strip() else []
     found = {hit.passage.article.id: hit.passage for hit in reversed(hits)}
     listed = [] if q.strip() else engine.articles(_PAGE, (page - 1) * _PAGE)
     return render(

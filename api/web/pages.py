@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from api.admission import Inference
 from api.web import views
 from rag.engine import Dateline
 from rag.errors import DatelineError, InputError
@@ -91,7 +92,13 @@ def _engine(request: Request) -> Dateline:
     return engine
 
 
+def _inference(request: Request) -> Inference:
+    inference: Inference = request.app.state.inference
+    return inference
+
+
 Engine = Annotated[Dateline, Depends(_engine)]
+Models = Annotated[Inference, Depends(_inference)]
 
 
 def from_this_site(request: Request) -> bool:

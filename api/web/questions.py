@@ -1,11 +1,12 @@
 """The pages on which a question is asked, and what readers say of its answers."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.web import views
-from api.web.pages import Engine, PageRoute, is_htmx, parse_day, render
+from api.web.pages import Engine, Models, PageRoute, is_htmx, parse_day, render
 from api.web.suggestions import suggest
 from rag.answers import timeline
 
@@ -19,6 +20,7 @@ router = APIRouter(route_class=PageRoute)
 def ask(
     request: Request,
     engine: Engine,
+    models: Models,
     q: str = "",
     since: str = "",
     until: str = "",
@@ -29,9 +31,14 @@ def ask(
     asked = views.Asked(q.strip(), parse_day(since), parse_day(until), sources)
     values: dict[str, object] = {"asked": asked, "reply": None}
     if asked.question:
-        reply = engine.ask(
-            asked.question, since=asked.since, until=asked.until, sources=asked.sources
+        work = partial(
+            engine.ask,
+            asked.question,
+            since=asked.since,
+            until=asked.until,
+            sources=asked.sources,
         )
+        reply = models.submit(work, engine.top_k).result()
         values |= {
             "reply": reply,
             "shown": views.shown(reply),
