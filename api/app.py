@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api import examples
+from api import examples, jobs
 from api.schemas import (
     ArticleIn,
     ArticleOut,
@@ -35,10 +35,17 @@ from api.schemas import (
     VerifyResponse,
 )
 from rag.engine import Dateline
-from rag.errors import CollectionError, DatelineError, InputError, ModelError, NotFoundError
-from rag.fields import article_from_mapping
+from rag.errors import (
+    CollectionError,
+    ConflictError,
+    DatelineError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    QueueFullError,
+)
+from rag.fields import article_from_mapping, article_of_item
 from rag.settings import Settings
-from rag.types import Article, Skipped
 
 logger = logging.getLogger("dateline")
 
@@ -47,6 +54,8 @@ MAX_BODY_BYTES = 20_000_000
 _STATUS: dict[type[DatelineError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -62,14 +71,15 @@ def get_engine(request: Request) -> Dateline:
 Engine = Annotated[Dateline, Depends(get_engine)]
 
 
-def create_app(engine: Dateline) -> FastAPI:
+def create_app(engine: Dateline, jobs_kept_days: float = 7.0) -> FastAPI:
     """The service over one collection. It closes the engine when it shuts down."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The first question should not pay for loading the reader.
         await run_in_threadpool(lambda: engine.reader)
-        yield
+        async with jobs.running(app, engine, jobs_kept_days):
+            yield
         engine.close()
 
     app = FastAPI(
@@ -86,13 +96,15 @@ def create_app(engine: Dateline) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     _add_routes(app)
+    app.include_router(jobs.router)
     _document_problems(app)
     return app
 
 
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
-    return create_app(Dateline.open(Settings(), create=True))
+    settings = Settings()
+    return create_app(Dateline.open(settings, create=True), settings.jobs_kept_days)
 
 
 def _add_routes(app: FastAPI) -> None:
@@ -142,7 +154,7 @@ def _add_routes(app: FastAPI) -> None:
         if isinstance(articles, ArticleIn):
             read = [article_from_mapping(articles.model_dump(exclude_none=True))]
             return IngestOut.of([Fate.of(fate) for fate in engine.ingest(read)])
-        fates = engine.ingest(_read_item(item, n) for n, item in enumerate(articles))
+        fates = engine.ingest(article_of_item(_fields(a), n) for n, a in enumerate(articles))
         return IngestOut.of([Fate.of(fate) for fate in fates])
 
     @app.get("/v1/articles", tags=["articles"])
@@ -212,15 +224,8 @@ def _document_problems(app: FastAPI) -> None:
                     response["content"] = {"application/problem+json": {"schema": schema}}
 
 
-def _read_item(item: object, number: int) -> Article | Skipped:
-    """One article of a list; what is wrong with it does not stop the others."""
-    fields = item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
-    if not isinstance(fields, dict):
-        return Skipped(f"[{number}]", "not an object: expected one with a 'text'")
-    try:
-        return article_from_mapping(fields)
-    except InputError as error:
-        return Skipped(f"[{number}]", str(error))
+def _fields(item: object) -> object:
+    return item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
 
 
 def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
@@ -236,7 +241,10 @@ def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = Non
 
 async def _on_dateline_error(_request: Request, error: Exception) -> Response:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    return _problem(status, str(error))
+    response = _problem(status, str(error))
+    if isinstance(error, QueueFullError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:

@@ -22,7 +22,8 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         f"(API page: http://{host}:{port}/docs)"
     )
     if workers == 1:
-        uvicorn.run(create_app(engine), host=host, port=port, log_level="warning")
+        app = create_app(engine, settings.jobs_kept_days)
+        uvicorn.run(app, host=host, port=port, log_level="warning")
         return
     engine.close()
     # Each worker opens the collection for itself, by the settings in the environment.

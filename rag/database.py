@@ -12,7 +12,7 @@ from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "2"
+SCHEMA = "3"
 _MAX_VARIABLES = 500
 # A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
 _CACHE_KIB = 64 * 1024
@@ -84,6 +84,50 @@ pairs = sa.Table(
     metadata,
     sa.Column("first", sa.ForeignKey("articles.id"), primary_key=True),
     sa.Column("second", sa.ForeignKey("articles.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+# Ingests that were asked for over HTTP, in the order of `number`. Times are seconds since 1970.
+# While one runs, `runner` names the process that runs it, and `lease_until` is when others may
+# take it over; `attempts` counts the runs that ended without a word since the last batch.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("idempotency_key", sa.Text, unique=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("expected", sa.Integer, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),
+    sa.Column("finished", sa.Float, index=True),
+    sa.Column("error", sa.Text),
+    sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
+    sa.Column("runner", sa.Text),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+# What a job is to read, until it has ended. Without a name: a JSON list of articles.
+job_inputs = sa.Table(
+    "job_inputs",
+    metadata,
+    sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+# What became of the articles that a job has done with, numbered from 0 as they were read.
+job_articles = sa.Table(
+    "job_articles",
+    metadata,
+    sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("article_id", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("where", sa.Text),
+    sa.Column("reason", sa.Text),
     sqlite_with_rowid=False,
 )
 

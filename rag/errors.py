@@ -4,7 +4,9 @@
     ├── InputError            what was given cannot be used (CLI exit 1, HTTP 422)
     │   └── UnreadableError   a file, line or body that is no article
     │       └── MissingExtraError   its format needs a library that is not installed
-    ├── NotFoundError         no such article (HTTP 404)
+    ├── NotFoundError         no such article or job (HTTP 404)
+    ├── ConflictError         what is asked for can no longer be done (HTTP 409)
+    ├── QueueFullError        too much waits already (HTTP 429)
     ├── CollectionError       the data folder cannot serve (HTTP 503)
     │   ├── ModelMismatchError    built with another encoder than the one at hand
     │   └── CorruptError          the database is damaged or foreign
@@ -34,7 +36,19 @@ class MissingExtraError(UnreadableError):
 
 
 class NotFoundError(DatelineError):
-    """No article with that id."""
+    """No article or job with that id."""
+
+
+class ConflictError(DatelineError):
+    """What is asked for does not fit the state that things are in."""
+
+
+class QueueFullError(DatelineError):
+    """Too much waits already; `retry_after_s` is when to ask again."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class CollectionError(DatelineError):

@@ -25,3 +25,4 @@ class Settings(BaseSettings):
     quantize: bool | None = None
     top_k: int = Field(default=10, ge=1, le=100)
     threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    jobs_kept_days: float = Field(default=7.0, ge=0.0)

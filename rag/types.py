@@ -55,6 +55,15 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Ingested:
+    """What became of one article that was ingested."""
+
+    article_id: str
+    status: Literal["added", "updated", "unchanged"]
+    language: str | None = None
+
+
+@dataclass(frozen=True)
 class Passage:
     """The stretch `article.text[start:end]`; `id` is 0 until the store has given one."""
 
