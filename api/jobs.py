@@ -100,7 +100,7 @@ async def _inputs(request: Request) -> tuple[JobInput, ...]:
             if not isinstance(value, UploadFile):
                 raise InputError(f"the form's field {field!a} is no file: send nothing but files")
             files.append((value.filename, await value.read()))
-    return file_inputs(files)
+    return await run_in_threadpool(file_inputs, files)
 
 
 def _idempotency_key(

@@ -1,10 +1,13 @@
 """What a job was given -> the articles in it, the same ones in the same order every time."""
 
+import gzip
 import json
 import logging
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -18,6 +21,8 @@ logger = logging.getLogger("dateline")
 
 MAX_ARTICLES = 10_000
 """The most that one job takes."""
+MAX_UNPACKED_BYTES = 200_000_000
+"""The most that a .gz may hold: packed, as much as 20 GB fit into a request."""
 _MAX_NAME_BYTES = 200
 
 
@@ -34,7 +39,8 @@ def list_input(body: bytes) -> JobInput:
 def file_inputs(files: Sequence[tuple[str | None, bytes]]) -> tuple[JobInput, ...]:
     """Files by their name, whose suffix says their format and whose stem an article's id.
 
-    InputError if there is none, or a name is missing, given twice or no file's name.
+    InputError if there is none, a name is missing, given twice or no file's name, or a .gz
+    unpacks to too much.
     """
     inputs = tuple(JobInput(_base_name(name), content) for name, content in files)
     if not inputs:
@@ -43,7 +49,21 @@ def file_inputs(files: Sequence[tuple[str | None, bytes]]) -> tuple[JobInput, ..
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two files named '{name}': rename one, or send two jobs")
+    for given in inputs:
+        if str(given.name).lower().endswith(".gz"):
+            _check_unpacked(given)
     return inputs
+
+
+def _check_unpacked(given: JobInput) -> None:
+    size = 0
+    with suppress(OSError, EOFError, zlib.error), gzip.open(BytesIO(given.content)) as stream:
+        while block := stream.read(1 << 20):  # what is no gzip is told when it is read
+            size += len(block)
+            if size > MAX_UNPACKED_BYTES:
+                raise InputError(
+                    f"'{given.name}' unpacks to more than {MAX_UNPACKED_BYTES:,} bytes: split it"
+                )
 
 
 def count_articles(inputs: Sequence[JobInput]) -> int:

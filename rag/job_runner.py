@@ -38,7 +38,7 @@ class JobRunner:
         jobs: Jobs,
         ingest: Callable[[Sequence[Article | Skipped]], list[Ingested | Skipped]],
         kept_s: float,
-        lease_s: float = 15.0,
+        lease_s: float = 10.0,
     ) -> None:
         """Ended jobs are forgotten after `kept_s` seconds. A process that has not been heard of
         for `lease_s` seconds loses its job to another."""

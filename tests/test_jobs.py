@@ -1,10 +1,11 @@
 """Ingest as jobs: what the queue promises, what the runner does, and what the routes say."""
 
+import asyncio
 import gzip
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 import httpx2
@@ -298,6 +299,13 @@ def test_two_files_of_one_name_are_refused() -> None:
         file_inputs([("x/a.txt", b"1"), ("y/a.txt", b"2")])
 
 
+def test_a_gz_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_inputs, "MAX_UNPACKED_BYTES", 3_000_000)
+    file_inputs([("a.jsonl.gz", gzip.compress(b" " * 3_000_000)), ("no.jsonl.gz", b"no gzip")])
+    with pytest.raises(InputError, match="unpacks to more than 3,000,000 bytes"):
+        file_inputs([("a.jsonl.GZ", gzip.compress(b" " * 3_000_001))])
+
+
 # --- the runner
 
 
@@ -588,3 +596,51 @@ def test_events_go_on_after_the_last_one_that_was_seen(client: TestClient) -> No
         assert done["event"] == "done"
         assert len(done["data"]["articles"]) == left
     assert client.get(path, headers={"Last-Event-ID": "x"}).status_code == 422
+
+
+def streamed(dateline: Dateline, job: Job, runner: JobRunner, until: bytes | None) -> bytes:
+    """What the event stream of a job sends before it ends by itself, or until the client, having
+    seen `until`, has gone. TimeoutError if it goes on then."""
+    app = create_app(dateline)
+    app.state.job_runner = runner
+    sent = b""
+    left = asyncio.Event()
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "path": f"/v1/jobs/{job.id}/events",
+        "query_string": b"",
+        "headers": [],
+    }
+
+    async def receive() -> dict[str, Any]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal sent
+        sent += message.get("body", b"")
+        if until is not None and until in sent:
+            left.set()
+
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    return sent
+
+
+def test_an_idle_stream_keeps_alive_and_ends_when_its_client_has_gone(
+    dateline: Dateline, queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    job = submit(queue, listed(STORM))
+    sent = streamed(dateline, job, JobRunner(queue, add_all, WEEK_S), until=b": ping")
+    assert [event["event"] for event in events(sent.decode())] == ["progress"]
+
+
+def test_a_stream_ends_when_the_server_is_to_exit(dateline: Dateline, queue: Jobs) -> None:
+    job = submit(queue, listed(STORM))
+    runner = JobRunner(queue, add_all, WEEK_S)
+    threading.Timer(0.1, runner.drain).start()
+    sent = streamed(dateline, job, runner, until=None)
+    assert [event["event"] for event in events(sent.decode())] == ["progress"]
