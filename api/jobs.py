@@ -24,7 +24,8 @@ from rag.engine import Dateline
 from rag.errors import InputError
 from rag.job_inputs import count_articles, file_inputs, list_input
 from rag.job_runner import JobRunner
-from rag.jobs import JobInput, Jobs
+from rag.jobs import Jobs
+from rag.types import JobInput
 
 _EVENT_ARTICLES = 100
 _POLL_S = 0.5

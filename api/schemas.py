@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rag.engine import Verdict
-from rag.jobs import Job, JobState
 from rag.types import (
     Answer,
     Article,
@@ -16,6 +15,8 @@ from rag.types import (
     Hit,
     Ingested,
     Interval,
+    Job,
+    JobState,
     Relation,
     Reply,
     Skipped,

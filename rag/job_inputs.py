@@ -14,8 +14,7 @@ from tempfile import TemporaryDirectory
 from rag.errors import InputError
 from rag.fields import article_of_item
 from rag.formats import read_articles, total_articles
-from rag.jobs import JobInput
-from rag.types import Article, Skipped
+from rag.types import Article, JobInput, Skipped
 
 logger = logging.getLogger("dateline")
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from rag.errors import DatelineError, InputError
 from rag.job_inputs import MAX_ARTICLES, read_inputs
-from rag.jobs import Claim, Jobs
-from rag.types import Article, Ingested, Skipped
+from rag.jobs import Jobs
+from rag.types import Article, Claim, Ingested, Skipped
 
 logger = logging.getLogger("dateline")
 

@@ -8,65 +8,18 @@ import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from rag import database as tables
 from rag.errors import ConflictError, InputError, NotFoundError, QueueFullError
-from rag.types import Ingested, Skipped
+from rag.types import Claim, Ingested, Job, JobInput, JobState, Skipped
 
 MAX_WAITING = 32
 MAX_ATTEMPTS = 3
 _RETRY_S = 30
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-
-
-@dataclass(frozen=True)
-class JobInput:
-    """What a job reads: a file by its name, or, without a name, a JSON list of articles."""
-
-    name: str | None
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Job:
-    """An ingest as it stands. Times are seconds since 1970.
-
-    `expected` articles is an upper estimate until the job is done, and exact from then on. A job
-    that was begun and waits to go on is "queued" again. `error` says why one failed.
-    """
-
-    id: str
-    state: JobState
-    expected: int
-    added: int
-    updated: int
-    unchanged: int
-    skipped: int
-    created: float
-    started: float | None
-    finished: float | None
-    error: str | None
-
-    @property
-    def processed(self) -> int:
-        """How many articles it has done with."""
-        return self.added + self.updated + self.unchanged + self.skipped
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to run a job: the process that holds it, and where to go on."""
-
-    job: int
-    runner: str
-    inputs: tuple[JobInput, ...]
-    processed: int
 
 
 class Jobs:

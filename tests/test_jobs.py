@@ -19,9 +19,9 @@ from rag.engine import Dateline
 from rag.errors import ConflictError, InputError, NotFoundError, QueueFullError
 from rag.job_inputs import count_articles, file_inputs, list_input, read_inputs
 from rag.job_runner import JobRunner
-from rag.jobs import Claim, Job, JobInput, Jobs
+from rag.jobs import Jobs
 from rag.store import Store
-from rag.types import Article, Ingested, Skipped
+from rag.types import Article, Claim, Ingested, Job, JobInput, Skipped
 
 LEASE_S = 60.0
 WEEK_S = 7 * 86_400.0
@@ -598,9 +598,11 @@ def test_events_go_on_after_the_last_one_that_was_seen(client: TestClient) -> No
     assert client.get(path, headers={"Last-Event-ID": "x"}).status_code == 422
 
 
-def streamed(dateline: Dateline, job: Job, runner: JobRunner, until: bytes | None) -> bytes:
-    """What the event stream of a job sends before it ends by itself, or until the client, having
-    seen `until`, has gone. TimeoutError if it goes on then."""
+def streamed(
+    dateline: Dateline, job: Job, runner: JobRunner, enough: Callable[[bytes], bool]
+) -> bytes:
+    """What the event stream of a job sends before it ends by itself, or because the client, having
+    seen enough, has gone. TimeoutError if it goes on then."""
     app = create_app(dateline)
     app.state.job_runner = runner
     sent = b""
@@ -622,7 +624,7 @@ def streamed(dateline: Dateline, job: Job, runner: JobRunner, until: bytes | Non
     async def send(message: MutableMapping[str, Any]) -> None:
         nonlocal sent
         sent += message.get("body", b"")
-        if until is not None and until in sent:
+        if enough(sent):
             left.set()
 
     asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
@@ -634,13 +636,18 @@ def test_an_idle_stream_keeps_alive_and_ends_when_its_client_has_gone(
 ) -> None:
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
     job = submit(queue, listed(STORM))
-    sent = streamed(dateline, job, JobRunner(queue, add_all, WEEK_S), until=b": ping")
+    runner = JobRunner(queue, add_all, WEEK_S)
+    sent = streamed(dateline, job, runner, lambda sent: b": ping" in sent)
     assert [event["event"] for event in events(sent.decode())] == ["progress"]
 
 
 def test_a_stream_ends_when_the_server_is_to_exit(dateline: Dateline, queue: Jobs) -> None:
     job = submit(queue, listed(STORM))
     runner = JobRunner(queue, add_all, WEEK_S)
-    threading.Timer(0.1, runner.drain).start()
-    sent = streamed(dateline, job, runner, until=None)
+
+    def drain(_: bytes) -> bool:
+        runner.drain()
+        return False
+
+    sent = streamed(dateline, job, runner, drain)
     assert [event["event"] for event in events(sent.decode())] == ["progress"]

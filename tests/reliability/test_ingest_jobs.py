@@ -18,9 +18,8 @@ from conftest import FakeEncoder
 from test_real import serving
 
 from rag.job_inputs import count_articles, list_input
-from rag.jobs import Job
 from rag.store import Store
-from rag.types import Ingested
+from rag.types import Ingested, Job
 
 TESTS = Path(__file__).parent.parent
 FULL = os.environ.get("DATELINE_RELIABILITY") == "full"
