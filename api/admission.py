@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from rag.errors import DatelineError
+from rag.errors import BusyError, UnavailableError
 
 T = TypeVar("T")
 
@@ -23,22 +23,6 @@ _FIRST_PACE = 0.02  # seconds a passage, until one was measured
 _SMOOTHING = 0.2
 # The pace may fall while a question waits: what would wait longer than this is not let in.
 _SURE_SHARE = 0.5  # of the deadline
-
-
-class RefusedError(DatelineError):
-    """A question that is not answered; `retry_after` says in how many seconds to try again."""
-
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class BusyError(RefusedError):
-    """Too many questions wait already."""
-
-
-class UnavailableError(RefusedError):
-    """Nothing can be answered now: it came too late, or the service is going down."""
 
 
 class Inference:

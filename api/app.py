@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api import examples, web
-from api.admission import BusyError, Inference, RefusedError, UnavailableError
+from api import examples, jobs, web
+from api.admission import Inference
 from api.schemas import (
     ArticleIn,
     ArticleOut,
@@ -36,10 +36,19 @@ from api.schemas import (
     VerifyResponse,
 )
 from rag.engine import Dateline
-from rag.errors import CollectionError, DatelineError, InputError, ModelError, NotFoundError
-from rag.fields import article_from_mapping
+from rag.errors import (
+    BusyError,
+    CollectionError,
+    ConflictError,
+    DatelineError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from rag.fields import article_from_mapping, article_of_item
 from rag.settings import Settings
-from rag.types import Article, Skipped
 
 logger = logging.getLogger("dateline")
 
@@ -48,6 +57,7 @@ MAX_BODY_BYTES = 20_000_000
 _STATUS: dict[type[DatelineError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
     CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     BusyError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -81,10 +91,11 @@ def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
     inference = Inference(settings.max_waiting, settings.deadline)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # The first question should not pay for loading the reader.
         await run_in_threadpool(lambda: engine.reader)
-        yield
+        async with jobs.running(app, engine, settings.jobs_kept_days):
+            yield
         await run_in_threadpool(inference.stop)
         engine.close()
 
@@ -103,6 +114,7 @@ def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     _add_routes(app)
+    app.include_router(jobs.router)
     web.install(app)
     _document_problems(app)
     return app
@@ -170,7 +182,7 @@ def _add_routes(app: FastAPI) -> None:
         if isinstance(articles, ArticleIn):
             read = [article_from_mapping(articles.model_dump(exclude_none=True))]
             return IngestOut.of([Fate.of(fate) for fate in engine.ingest(read)])
-        fates = engine.ingest(_read_item(item, n) for n, item in enumerate(articles))
+        fates = engine.ingest(article_of_item(_fields(a), n) for n, a in enumerate(articles))
         return IngestOut.of([Fate.of(fate) for fate in fates])
 
     @app.get("/v1/articles", tags=["articles"])
@@ -242,15 +254,8 @@ def _document_problems(app: FastAPI) -> None:
                     response["content"] = {"application/problem+json": {"schema": schema}}
 
 
-def _read_item(item: object, number: int) -> Article | Skipped:
-    """One article of a list; what is wrong with it does not stop the others."""
-    fields = item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
-    if not isinstance(fields, dict):
-        return Skipped(f"[{number}]", "not an object: expected one with a 'text'")
-    try:
-        return article_from_mapping(fields)
-    except InputError as error:
-        return Skipped(f"[{number}]", str(error))
+def _fields(item: object) -> object:
+    return item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
 
 
 def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:

@@ -28,6 +28,9 @@ ARTICLES: dict[str, Any] = {
         ],
     },
 }
+JOB: dict[str, Any] = {
+    "list": {"summary": "A list of articles", "value": ARTICLES["many"]["value"]}
+}
 ASK: dict[str, Any] = {
     "plain": {
         "summary": "A question",

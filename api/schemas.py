@@ -1,18 +1,22 @@
 """The wire contract: what HTTP and `--json` say. Translates Dateline's records, nothing more."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from rag.engine import Ingested, Verdict
+from rag.engine import Verdict
 from rag.types import (
     Answer,
     Article,
     Citation,
     DateOrigin,
     Hit,
+    Ingested,
     Interval,
+    Job,
+    JobState,
     Relation,
     Reply,
     Skipped,
@@ -165,6 +169,40 @@ class IngestOut(BaseModel):
             for status in ("added", "updated", "unchanged", "skipped")
         }
         return cls(**counts, articles=fates)
+
+
+class JobOut(BaseModel):
+    """An ingest that goes on after its request."""
+
+    id: str
+    state: JobState = Field(description="queued also while it waits to go on after a restart")
+    expected: int = Field(description="articles; an upper estimate for files until it is done")
+    processed: int
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    error: str | None = Field(description="why it failed")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls.model_validate(job, from_attributes=True)
+
+
+class FullJobOut(JobOut):
+    articles: list[Fate] = Field(description="what became of them, in the order they were read")
+
+    @classmethod
+    def with_fates(cls, job: Job, fates: Sequence[Ingested | Skipped]) -> Self:
+        return cls(**dict(JobOut.of(job)), articles=[Fate.of(fate) for fate in fates])
+
+
+class JobsOut(BaseModel):
+    total: int
+    jobs: list[JobOut]
 
 
 class TextPositionSelector(BaseModel):

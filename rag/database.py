@@ -86,6 +86,50 @@ pairs = sa.Table(
     sa.Column("second", sa.ForeignKey("articles.id"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
+# Ingests that were asked for over HTTP, in the order of `number`. Times are seconds since 1970.
+# While one runs, `runner` names the process that runs it, and `lease_until` is when others may
+# take it over; `attempts` counts the runs that ended without a word since the last batch.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("idempotency_key", sa.Text, unique=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("expected", sa.Integer, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),
+    sa.Column("finished", sa.Float, index=True),
+    sa.Column("error", sa.Text),
+    sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
+    sa.Column("runner", sa.Text),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+# What a job is to read, until it has ended. Without a name: a JSON list of articles.
+job_inputs = sa.Table(
+    "job_inputs",
+    metadata,
+    sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+# What became of the articles that a job has done with, numbered from 0 as they were read.
+job_articles = sa.Table(
+    "job_articles",
+    metadata,
+    sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("article_id", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("where", sa.Text),
+    sa.Column("reason", sa.Text),
+    sqlite_with_rowid=False,
+)
 
 # What readers said of answers: a row for each article that the answer cites. Where nothing was
 # answered, `answer` and `article_id` are empty.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Literal, Self
+from typing import Self
 
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.abilities import ALL_ABILITIES, Abilities
@@ -17,6 +17,7 @@ from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.feedback import Judgement
 from rag.index import EmbeddedIndex
+from rag.jobs import Jobs
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
@@ -25,21 +26,12 @@ from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import EVERYTHING, Embedded, Filter, Store
 from rag.stories import describe, group_stories
-from rag.types import Article, Hit, Passage, Reply, Skipped, Span, Story, Timings
+from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
 
 MAX_QUESTION_CHARACTERS = 2000
 # A batch is committed at once: a few seconds of work, whether its articles are long or short.
 _BATCH_ARTICLES = 32
 _BATCH_CHARACTERS = 50_000
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """What became of one article."""
-
-    article_id: str
-    status: Literal["added", "updated", "unchanged"]
-    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,12 +132,13 @@ class Dateline:
             batch.append(item)
             characters += len(item.text) if isinstance(item, Article) else 0
             if len(batch) == _BATCH_ARTICLES or characters >= _BATCH_CHARACTERS:
-                yield from self._ingest_batch(batch)
+                yield from self.ingest_batch(batch)
                 batch, characters = [], 0
-        yield from self._ingest_batch(batch)
+        yield from self.ingest_batch(batch)
         self._index.refresh()
 
-    def _ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
+    def ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
+        """Add articles, all in one commit; the next question finds them. The fate of each."""
         with self._ingesting:
             ids = [item.id for item in batch if isinstance(item, Article)]
             known = {article.id: article for article in self._store.get_many(ids)}
@@ -203,6 +196,11 @@ class Dateline:
         """Remove an article; NotFoundError if there is none."""
         self._store.delete(article_id)
         self._index.refresh()
+
+    @property
+    def jobs(self) -> Jobs:
+        """The ingests that go on behind the service."""
+        return self._store.jobs
 
     # --- articles out
 

@@ -4,7 +4,11 @@
     ├── InputError            what was given cannot be used (CLI exit 1, HTTP 422)
     │   └── UnreadableError   a file, line or body that is no article
     │       └── MissingExtraError   its format needs a library that is not installed
-    ├── NotFoundError         no such article (HTTP 404)
+    ├── NotFoundError         no such article or job (HTTP 404)
+    ├── ConflictError         what is asked for can no longer be done (HTTP 409)
+    ├── RefusedError          not now; says when to try again
+    │   ├── BusyError             too much waits already (HTTP 429)
+    │   └── UnavailableError      nothing can be done at the moment (HTTP 503)
     ├── CollectionError       the data folder cannot serve (HTTP 503)
     │   ├── ModelMismatchError    built with another encoder than the one at hand
     │   └── CorruptError          the database is damaged or foreign
@@ -34,7 +38,27 @@ class MissingExtraError(UnreadableError):
 
 
 class NotFoundError(DatelineError):
-    """No article with that id."""
+    """No article or job with that id."""
+
+
+class ConflictError(DatelineError):
+    """What is asked for does not fit the state that things are in."""
+
+
+class RefusedError(DatelineError):
+    """What cannot be done now; `retry_after` says in how many seconds to try again."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class BusyError(RefusedError):
+    """Too much waits already."""
+
+
+class UnavailableError(RefusedError):
+    """It came too late, or the service is going down."""
 
 
 class CollectionError(DatelineError):

@@ -126,3 +126,10 @@ def read_article(where: str, read: Callable[[], Mapping[str, object]]) -> Articl
         return article_from_mapping(read())
     except UnreadableError as error:
         return Skipped(where, str(error))
+
+
+def article_of_item(item: object, number: int) -> Article | Skipped:
+    """The article of item `number` of a JSON list; if it is none, why."""
+    if not isinstance(item, dict):
+        return Skipped(f"[{number}]", "not an object: expected one with a 'text'")
+    return read_article(f"[{number}]", lambda: item)

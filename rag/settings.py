@@ -27,3 +27,4 @@ class Settings(BaseSettings):
     threshold: float | None = Field(default=None, ge=0.0, le=1.0)
     max_waiting: int = Field(default=400, ge=1, description="passages that may wait to be read")
     deadline: float = Field(default=15.0, gt=0, description="seconds a question may wait")
+    jobs_kept_days: float = Field(default=7.0, ge=0.0)

@@ -21,6 +21,7 @@ from rag import database as tables
 from rag import feedback, story_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.feedback import Judgement
+from rag.jobs import Jobs
 from rag.stories import fullest_first
 from rag.types import Article, Passage
 
@@ -175,6 +176,11 @@ class Store:
             articles = connection.scalar(sa.select(sa.func.count()).select_from(tables.articles))
             passages = connection.scalar(sa.select(sa.func.count()).select_from(tables.passages))
         return int(articles or 0), int(passages or 0)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The ingests that are to go on whatever becomes of this process."""
+        return Jobs(self._engine)
 
     # --- articles
 

@@ -55,6 +55,15 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Ingested:
+    """What became of one article that was ingested."""
+
+    article_id: str
+    status: Literal["added", "updated", "unchanged"]
+    language: str | None = None
+
+
+@dataclass(frozen=True)
 class Passage:
     """The stretch `article.text[start:end]`; `id` is 0 until the store has given one."""
 
@@ -202,3 +211,50 @@ class Reply:
     encoder: str
     reader: str
     as_of: date | None = None
+
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class JobInput:
+    """What a job reads: a file by its name, or, without a name, a JSON list of articles."""
+
+    name: str | None
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Job:
+    """An ingest as it stands. Times are seconds since 1970.
+
+    `expected` articles is an upper estimate until the job is done, and exact from then on. A job
+    that was begun and waits to go on is "queued" again. `error` says why one failed.
+    """
+
+    id: str
+    state: JobState
+    expected: int
+    added: int
+    updated: int
+    unchanged: int
+    skipped: int
+    created: float
+    started: float | None
+    finished: float | None
+    error: str | None
+
+    @property
+    def processed(self) -> int:
+        """How many articles it has done with."""
+        return self.added + self.updated + self.unchanged + self.skipped
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run a job: the process that holds it, and where to go on."""
+
+    job: int
+    runner: str
+    inputs: tuple[JobInput, ...]
+    processed: int

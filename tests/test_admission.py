@@ -11,9 +11,10 @@ from conftest import FakeReader
 from fastapi import Request
 from fastapi.testclient import TestClient
 
-from api.admission import BusyError, Inference, UnavailableError
+from api.admission import Inference
 from api.app import create_app
 from rag.engine import Dateline
+from rag.errors import BusyError, UnavailableError
 from rag.settings import Settings
 
 

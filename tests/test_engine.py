@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.abilities import Abilities
-from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, Ingested, embedded_text
+from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, embedded_text
 from rag.errors import CollectionError, InputError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.settings import Settings
 from rag.store import EVERYTHING, Filter, Store
-from rag.types import Article, Passage, Skipped, Span, text_hash
+from rag.types import Article, Ingested, Passage, Skipped, Span, text_hash
 
 STORM = article("The storm came. answer: Tuesday 2 it was.", "storm", title="Storm")
 VOTE = article("The vote was lost. answer: Friday 1 they said.", "vote", title="Vote")

@@ -1,0 +1,180 @@
+"""The thread that does the jobs of a collection, one after another."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from rag.errors import DatelineError, InputError
+from rag.job_inputs import MAX_ARTICLES, read_inputs
+from rag.jobs import Jobs
+from rag.types import Article, Claim, Ingested, Skipped
+
+logger = logging.getLogger("dateline")
+
+# Questions wait for no more than a batch: some 40 passages, under a second of embedding.
+_BATCH_ARTICLES = 8
+_BATCH_CHARACTERS = 16_000
+_LOOK_S = 1.0
+_RETRY_S = 5.0
+_PRUNE_S = 3600.0
+
+
+class JobRunner:
+    """Runs the jobs that this process can claim, in the background, until it is stopped.
+
+    `ingest` adds a batch of articles in one commit and says what became of each. A job's articles
+    are marked as done after they are committed: those of a batch that a kill parts from its mark
+    are taken again, and are then "unchanged".
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        ingest: Callable[[Sequence[Article | Skipped]], list[Ingested | Skipped]],
+        kept_s: float,
+        lease_s: float = 10.0,
+    ) -> None:
+        """Ended jobs are forgotten after `kept_s` seconds. A process that has not been heard of
+        for `lease_s` seconds loses its job to another."""
+        self._jobs = jobs
+        self._ingest = ingest
+        self._kept_s = kept_s
+        self._lease_s = lease_s
+        self._name = f"{os.getpid()}-{uuid4().hex}"
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="dateline-jobs", daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes no further batch."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Begin, also with what an earlier process left."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for a job now."""
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Take no further batch; returns at once."""
+        self._stopping.set()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the batch at hand; what is left of the job goes on at the next start."""
+        self.drain()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        prune_at = 0.0
+        while not self.stopping:
+            try:
+                if time.monotonic() >= prune_at:
+                    self._jobs.prune(time.time() - self._kept_s)
+                    prune_at = time.monotonic() + _PRUNE_S
+                claim = self._jobs.claim(self._name, self._lease_s)
+                if claim is None:
+                    self._wake.wait(_LOOK_S)
+                    self._wake.clear()
+                else:
+                    self._run(claim)
+            except Exception:
+                # As a full disk: the job waits, and goes on once it can.
+                logger.exception("ingest jobs pause for %.0f s", _RETRY_S)
+                self._stopping.wait(_RETRY_S)
+
+    def _run(self, claim: Claim) -> None:
+        try:
+            with self._extending(claim):
+                self._work_off(claim)
+        except Exception as error:
+            if _passes(error):
+                with suppress(sa.exc.DBAPIError):
+                    self._jobs.release(claim)
+                raise
+            logger.exception("an ingest job failed")
+            self._jobs.end(claim, f"it cannot be read on ({type(error).__name__}: {error})")
+
+    def _work_off(self, claim: Claim) -> None:
+        batch: list[Article | Skipped] = []
+        first = claim.processed
+        for number, item in enumerate(read_inputs(claim.inputs)):
+            if self.stopping:
+                self._jobs.release(claim)
+                return
+            if number < claim.processed:
+                continue
+            if number == MAX_ARTICLES:
+                if self._take(claim, first, batch):
+                    error = f"one job takes {MAX_ARTICLES:,} articles: send the rest in another"
+                    self._jobs.end(claim, error)
+                return
+            batch.append(item)
+            if len(batch) == _BATCH_ARTICLES or _characters(batch) >= _BATCH_CHARACTERS:
+                if not self._take(claim, first, batch):
+                    return
+                batch, first = [], number + 1
+        if self._take(claim, first, batch):
+            self._jobs.end(claim)
+
+    def _take(self, claim: Claim, first: int, batch: Sequence[Article | Skipped]) -> bool:
+        """Ingest the batch and mark it; whether the job goes on."""
+        if not batch:
+            return True
+        return self._jobs.record(claim, first, self._ingest_each(batch), self._lease_s)
+
+    def _ingest_each(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
+        """The fates of a batch; if it fails as a whole, article by article."""
+        try:
+            return self._ingest(batch)
+        except Exception as error:
+            if _passes(error):
+                raise
+            if len(batch) > 1:
+                return [fate for item in batch for fate in self._ingest_each([item])]
+            (item,) = batch
+            where = item.where if isinstance(item, Skipped) else item.id
+            logger.exception("article %s cannot be ingested", where)
+            reason = f"cannot be ingested ({type(error).__name__}: {error})"
+            return [Skipped(where, " ".join(reason.split()))]
+
+    @contextmanager
+    def _extending(self, claim: Claim) -> Iterator[None]:
+        """Hold the lease meanwhile, however long a batch takes."""
+        over = threading.Event()
+
+        def extend() -> None:
+            while not over.wait(self._lease_s / 3):
+                try:
+                    self._jobs.extend(claim, self._lease_s)
+                except Exception:
+                    # If it lapses, nothing is lost: `record` finds out.
+                    logger.warning("the lease of an ingest job was not extended", exc_info=True)
+
+        thread = threading.Thread(target=extend, name="dateline-job-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _characters(batch: Sequence[Article | Skipped]) -> int:
+    return sum(len(item.text) for item in batch if isinstance(item, Article))
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same may succeed later: the fault lies with the machine, not with an article."""
+    if isinstance(error, DatelineError):
+        return not isinstance(error, InputError)
+    return isinstance(error, sa.exc.OperationalError | OSError | MemoryError)
