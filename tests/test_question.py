@@ -47,7 +47,5 @@ def test_a_whole_question_stays_as_it_is(asked: str) -> None:
         ("What is it?", "the", True),
     ],
 )
-def test_what_something_is_is_not_its_own_name(
-    question: str, answer: str, echo: bool
-) -> None:
+def test_what_something_is_is_not_its_own_name(question: str, answer: str, echo: bool) -> None:
     assert echoes(question, answer) is echo

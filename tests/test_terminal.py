@@ -26,7 +26,7 @@ REPLY = Reply("When?", True, (TUESDAY,), (), Timings(0, 0, 0), "encoder", "reade
 
 
 def printed(reply: Reply, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    print_reply(reply)
+    print_reply(reply, Console(highlight=False))
     return capsys.readouterr().out.splitlines()
 
 
