@@ -45,7 +45,7 @@ def main() -> None:
     logger.propagate = False
     try:
         _check_arguments(sys.argv[1:])
-        app()
+        app(prog_name="dateline")
     except NotFoundError as error:
         _fail(f"{error}: 'dateline articles list' shows what there is")
     except DatelineError as error:

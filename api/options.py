@@ -1,8 +1,7 @@
 """What several commands take, and the settings they start from."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,30 +12,33 @@ from rag.errors import DatelineError, InputError
 if TYPE_CHECKING:
     from rag.engine import Dateline
     from rag.settings import Settings
-
-
-def _stored_ids(context: typer.Context, incomplete: str) -> list[str]:
-    """The articles that what was typed may become, for the shell's completion."""
     from rag.store import Store
 
-    with _completing(context) as folder, Store.open(folder) as store:
-        return store.ids(incomplete)
-    return []
+
+def stored_ids(context: typer.Context, incomplete: str) -> list[str]:
+    """The articles that what was typed may become, for the shell's completion."""
+    return _look_up(context, lambda store: store.ids(incomplete))
 
 
 def _stored_sources(context: typer.Context, incomplete: str) -> list[str]:
+    """The outlets that what was typed may become."""
+    return [
+        source
+        for source in _look_up(context, lambda store: store.sources())
+        if source.startswith(incomplete)
+    ]
+
+
+def _look_up(context: typer.Context, wanted: Callable[["Store"], list[str]]) -> list[str]:
+    """From the collection, or nothing: an error has no place in a line that is being typed."""
     from rag.store import Store
 
-    with _completing(context) as folder, Store.open(folder) as store:
-        return [source for source in store.sources() if source.startswith(incomplete)]
-    return []
-
-
-@contextmanager
-def _completing(context: typer.Context) -> Iterator[Path]:
-    """The data folder; whatever is wrong with it, completion offers nothing and says nothing."""
-    with suppress(DatelineError):
-        yield read_settings(context.params.get("data_dir")).data_dir.expanduser()
+    try:
+        settings = read_settings(context.params.get("data_dir"))
+        with Store.open(settings.data_dir.expanduser()) as store:
+            return wanted(store)
+    except DatelineError:
+        return []
 
 
 DataDir = Annotated[
@@ -51,7 +53,7 @@ DataDir = Annotated[
 ArticleId = Annotated[
     str,
     typer.Argument(
-        metavar="ID", help="As 'dateline articles list' shows it.", autocompletion=_stored_ids
+        metavar="ID", help="As 'dateline articles list' shows it.", autocompletion=stored_ids
     ),
 ]
 Sources = Annotated[

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.options import AsJson, DataDir, open_collection, print_json
+from api.options import AsJson, DataDir, open_collection, print_json, stored_ids
 
 app = typer.Typer()
 
@@ -18,7 +18,10 @@ def stories(
     article_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="ARTICLE_ID", show_default=False, help="Only the story of this article."
+            metavar="ARTICLE_ID",
+            show_default=False,
+            help="Only the story of this article.",
+            autocompletion=stored_ids,
         ),
     ] = None,
     data_dir: DataDir = None,
