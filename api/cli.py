@@ -13,7 +13,7 @@ from api.assistant import app as assistant_app
 from api.lab import app as lab_app
 from api.options import AsJson, DataDir, open_collection, print_json, read_settings
 from api.stories import app as stories_app
-from rag.errors import DatelineError, InputError, NotFoundError
+from rag.errors import DatelineError, InputError
 
 if TYPE_CHECKING:
     from api.schemas import CitationIn
@@ -46,8 +46,6 @@ def main() -> None:
     try:
         _check_arguments(sys.argv[1:])
         app(prog_name="dateline")
-    except NotFoundError as error:
-        _fail(f"{error}: 'dateline articles list' shows what there is")
     except DatelineError as error:
         _fail(str(error))
     except BrokenPipeError:

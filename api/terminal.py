@@ -17,6 +17,8 @@ from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 _SHORT = 160
 _CITED = 3
 """Citations of an answer that are shown: a terminal holds two or three at a glance."""
+_OUTLET = 12
+"""Columns of an outlet's name that stay when a list is too wide: its title is cut before."""
 _UNCUT = 10_000
 """Columns of a line that nothing wraps or cuts."""
 
@@ -204,7 +206,8 @@ def print_articles(articles: Sequence[Article], total: int, console: Console) ->
     table.add_column("id", no_wrap=True, min_width=widest)
     table.add_column("published", no_wrap=True, min_width=10)
     table.add_column("lang", no_wrap=True, min_width=4)
-    table.add_column("source", no_wrap=True)
+    outlet = max((len(article.source or "") for article in articles), default=0)
+    table.add_column("source", no_wrap=True, min_width=min(outlet, _OUTLET))
     table.add_column("title", no_wrap=True)
     for article in articles:
         published = article.published.isoformat() if article.published else "-"

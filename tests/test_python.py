@@ -10,7 +10,11 @@ import pytest
 import rag
 
 ROOT = Path(__file__).parent.parent
-PAGES = [path for path in (ROOT / "README.md", ROOT / "docs" / "python.md") if path.exists()]
+PAGES = [
+    path
+    for path in (ROOT / "README.md", ROOT / "docs" / "reference" / "python.md")
+    if path.exists()
+]
 SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
