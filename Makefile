@@ -1,12 +1,13 @@
 # make demo   try Dateline on the sample collection
 # make test   everything that must hold before a change is kept
+# make docs   the documentation, in site/; every warning is an error
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 
-.PHONY: demo test wheel clean
+.PHONY: demo test docs wheel clean
 
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
@@ -21,6 +22,9 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+docs: $(VENV)/installed-test
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 wheel: $(VENV)/installed-test
 	rm -rf build dist
@@ -42,4 +46,4 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) .demo build dist *.egg-info
+	rm -rf $(VENV) .demo build dist site *.egg-info

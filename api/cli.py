@@ -1,29 +1,26 @@
 """The command line. Commands only translate; what is heavy is imported where it is used."""
 
-import json
 import logging
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
+from api.articles import app as articles_app
+from api.ask import app as ask_app
+from api.assistant import app as assistant_app
 from api.feedback import app as feedback_app
 from api.lab import app as lab_app
-from api.options import AsJson, DataDir, day, read_settings
+from api.options import AsJson, DataDir, open_collection, print_json, read_settings
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
 
 if TYPE_CHECKING:
     from api.schemas import CitationIn
-    from rag.engine import Dateline
 
 EXIT_USER_ERROR = 1
-EXIT_NO_ANSWER = 3
 EXIT_INTERRUPTED = 130
-_MOST = 2**31 - 1
 
 app = typer.Typer(
     name="dateline",
@@ -34,10 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete stored articles.")
-app.add_typer(articles_app, name="articles")
+app.add_typer(ask_app)
+app.add_typer(articles_app)
 app.add_typer(feedback_app, name="feedback")
 app.add_typer(stories_app)
+app.add_typer(assistant_app)
 app.add_typer(lab_app)
 
 
@@ -49,7 +47,7 @@ def main() -> None:
     logger.propagate = False
     try:
         _check_arguments(sys.argv[1:])
-        app()
+        app(prog_name="dateline")
     except DatelineError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -75,16 +73,6 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(EXIT_USER_ERROR)
 
 
-def _print_json(document: str) -> None:
-    sys.stdout.write(document + "\n")
-
-
-def _open(data_dir: Path | None, create: bool = False) -> "Dateline":
-    from rag.engine import Dateline
-
-    return Dateline.open(read_settings(data_dir), create=create)
-
-
 @app.command(epilog="Example: dateline ingest news/ 'more/*.html' wire.jsonl")
 def ingest(
     paths: Annotated[
@@ -103,12 +91,12 @@ def ingest(
     from api.schemas import IngestOut
     from api.terminal import foreign_note
 
-    with _open(data_dir, create=True) as engine:
+    with open_collection(data_dir, create=True) as engine:
         fates, interrupted = ingest_with_progress(engine, paths)
         articles, passages = engine.counts()
     result = IngestOut.of(fates)
     if as_json:
-        _print_json(result.model_dump_json(indent=2))
+        print_json(result.model_dump_json(indent=2))
     else:
         print(
             f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged, "
@@ -131,48 +119,6 @@ def ingest(
         raise typer.Exit(EXIT_USER_ERROR)
 
 
-@app.command(epilog="Example: dateline ask 'Who mediated the talks?' --since 2024-03-01")
-def ask(
-    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-    top_k: Annotated[
-        int | None,
-        typer.Option(min=1, max=100, show_default="10", help="Passages to read."),
-    ] = None,
-    as_of: Annotated[datetime | None, day("Only what was known on this day.")] = None,
-    since: Annotated[datetime | None, day("Only what was published from this day on.")] = None,
-    until: Annotated[datetime | None, day("Only what was published up to this day.")] = None,
-    source: Annotated[
-        list[str] | None, typer.Option(help="Only this outlet; may be given again.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the passages that were read.")
-    ] = False,
-) -> None:
-    """Answer a question with the exact words of an article, or say that none answers it."""
-    from api.schemas import AskResponse
-    from api.terminal import print_explanation, print_reply
-
-    with _open(data_dir) as engine:
-        reply = engine.ask(
-            question,
-            top_k=top_k,
-            as_of=as_of.date() if as_of else None,
-            since=since.date() if since else None,
-            until=until.date() if until else None,
-            sources=source or [],
-        )
-    if as_json:
-        _print_json(AskResponse.of(reply).model_dump_json(indent=2))
-    else:
-        print_reply(reply)
-    if explain:
-        print_explanation(reply, Console(stderr=as_json, highlight=False))
-    if not reply.answered:
-        raise typer.Exit(EXIT_NO_ANSWER)
-
-
 @app.command(epilog="Example: dateline search 'water treaty' --limit 5")
 def search(
     query: Annotated[str, typer.Argument(help="Words or a question.")],
@@ -182,69 +128,15 @@ def search(
 ) -> None:
     """Show the passages that fit a query best, without reading them."""
     from api.schemas import HitOut, SearchResponse
-    from api.terminal import print_hits
+    from api.terminal import output, print_hits
 
-    with _open(data_dir) as engine:
+    with open_collection(data_dir) as engine:
         hits = engine.search(query, limit)
     if as_json:
         response = SearchResponse(query=query, hits=[HitOut.of(hit) for hit in hits])
-        _print_json(response.model_dump_json(indent=2))
+        print_json(response.model_dump_json(indent=2))
     else:
-        print_hits(hits, Console(highlight=False))
-
-
-@articles_app.command("list")
-def list_articles(
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(min=1, max=_MOST, help="Articles to show.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, max=_MOST, help="Articles to pass over.")] = 0,
-) -> None:
-    """List articles, newest first."""
-    from api.schemas import ArticleOut, ArticlesOut
-    from api.terminal import print_articles
-
-    with _open(data_dir) as engine:
-        total, _ = engine.counts()
-        found = engine.articles(limit, offset)
-    if as_json:
-        listing = ArticlesOut(total=total, articles=[ArticleOut.of(article) for article in found])
-        _print_json(listing.model_dump_json(indent=2))
-    else:
-        print_articles(found, total, Console(highlight=False))
-
-
-@articles_app.command("show")
-def show_article(
-    article_id: Annotated[str, typer.Argument(metavar="ID")],
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one article as it is stored, and what cleaning removed."""
-    from api.schemas import FullArticleOut
-    from api.terminal import print_article
-
-    with _open(data_dir) as engine:
-        article = engine.article(article_id)
-    if as_json:
-        _print_json(FullArticleOut.of(article).model_dump_json(indent=2))
-    else:
-        print_article(article, Console(highlight=False))
-
-
-@articles_app.command("delete")
-def delete_article(
-    article_id: Annotated[str, typer.Argument(metavar="ID")],
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Remove one article from the collection."""
-    with _open(data_dir) as engine:
-        engine.delete(article_id)
-    if as_json:
-        _print_json(json.dumps({"deleted": article_id}))
-    else:
-        print(f"deleted {article_id}")
+        print_hits(hits, output())
 
 
 @app.command(epilog="Example: dateline ask '...' --json | dateline verify -")
@@ -259,11 +151,11 @@ def verify(
     from api.schemas import VerifyResponse
 
     citations = _read_citations(file)
-    with _open(data_dir) as engine:
+    with open_collection(data_dir) as engine:
         verdicts = [engine.verify(**citation.model_dump()) for citation in citations]
     response = VerifyResponse.of(citations, verdicts)
     if as_json:
-        _print_json(response.model_dump_json(indent=2))
+        print_json(response.model_dump_json(indent=2))
     else:
         for citation, verdict in zip(citations, verdicts, strict=True):
             mark = "ok  " if verdict.valid else "FAIL"

@@ -19,7 +19,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
 
     What was admitted by then is answered, for at most 10 seconds.
     """
-    _check_free(host, port)
+    check_free(host, port)
     engine = Dateline.open(settings, create=True)
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
@@ -53,7 +53,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     )
 
 
-def _check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int) -> None:
     """Told before the models are loaded, and in one line."""
     try:
         family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -1,12 +1,10 @@
 """The command that shows which articles are one story."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from api.options import AsJson, DataDir, read_settings
+from api.options import AsJson, DataDir, open_collection, print_json, stored_ids
 
 app = typer.Typer()
 
@@ -20,7 +18,10 @@ def stories(
     article_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="ARTICLE_ID", show_default=False, help="Only the story of this article."
+            metavar="ARTICLE_ID",
+            show_default=False,
+            help="Only the story of this article.",
+            autocompletion=stored_ids,
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -33,21 +34,20 @@ def stories(
     together count as one source of an answer.
     """
     from api.schemas import StoriesOut, StoryOut
-    from api.terminal import print_stories, print_story
-    from rag.engine import Dateline
+    from api.terminal import output, print_stories, print_story
 
-    console = Console(highlight=False)
-    with Dateline.open(read_settings(data_dir)) as engine:
+    console = output()
+    with open_collection(data_dir) as engine:
         if article_id is not None:
             story = engine.story(article_id)
             if as_json:
-                sys.stdout.write(StoryOut.of(story).model_dump_json(indent=2) + "\n")
+                print_json(StoryOut.of(story).model_dump_json(indent=2))
             else:
                 print_story(story, console)
             return
         found, total = engine.stories(limit), engine.count_stories()
     if as_json:
         listing = StoriesOut(total=total, stories=[StoryOut.of(story) for story in found])
-        sys.stdout.write(listing.model_dump_json(indent=2) + "\n")
+        print_json(listing.model_dump_json(indent=2))
     else:
         print_stories(found, total, console)

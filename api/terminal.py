@@ -1,11 +1,13 @@
 """How replies look in a terminal: colours where there are any, plain text in a pipe."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -13,11 +15,29 @@ from rag.answers import timeline
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
 _SHORT = 160
+_CITED = 3
+"""Citations of an answer that are shown: a terminal holds two or three at a glance."""
+_OUTLET = 12
+"""Columns of an outlet's name that stay when a list is too wide: its title is cut before."""
+_UNCUT = 10_000
+"""Columns of a line that nothing wraps or cuts."""
 
 
-def print_reply(reply: Reply) -> None:
+def output(stderr: bool = False) -> Console:
+    """Where commands print. Off a terminal nothing is wrapped or cut: a line is a line for grep."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNCUT
+    return console
+
+
+def print_question(question: str, console: Console) -> None:
+    """Above its answer, where several are asked."""
+    console.print(Text(f"> {question}", style="bold"))
+
+
+def print_reply(reply: Reply, console: Console) -> None:
     """The answers with their citations, or the candidates of an abstention."""
-    console = Console(highlight=False)
     if reply.as_of is not None:
         console.print(Text(f"as of {_day(reply.as_of)}: later articles left out", style="dim"))
     if not reply.answers:
@@ -35,16 +55,20 @@ def print_reply(reply: Reply) -> None:
             console.print(Text(f"Over time: {steps}", style="dim"))
         console.print()
     for answer in shown:
-        line = Text(answer.text, style="bold green" if reply.answered else "bold yellow")
+        line = Text.assemble((answer.text, "bold green" if reply.answered else "bold yellow"))
         if days := _meant(answer):
-            line.append(f" = {days}", style="not bold")
-        line.append(f"   {answer.confidence:.0%} sure", style="not bold dim")
+            line.append(f" = {days}")
+        line.append(f"   {answer.confidence:.0%} sure", style="dim")
         count = answer.independent_sources
         sources = "1 source" if count == 1 else f"{count} independent sources"
-        line.append(f", {sources}", style="not bold dim")
+        line.append(f", {sources}", style="dim")
         console.print(line)
-        for citation in answer.citations[:3]:
+        for citation in answer.citations[:_CITED]:
             _print_citation(console, citation)
+        if (unseen := len(answer.citations) - _CITED) > 0:
+            more = "source" if unseen == 1 else "sources"
+            _print_indented(console, Text(f"and {unseen} {more} more: see --json", "dim"), 2)
+            console.print()
     rivals = [a for a in reply.answers[len(shown) :] if a.confidence >= shown[0].confidence / 2]
     others = rivals if reply.answered else ()
     if others:
@@ -62,12 +86,24 @@ def _print_citation(console: Console, citation: Citation) -> None:
     before = article.text[citation.context_start : citation.start]
     after = article.text[citation.end : citation.context_end]
     sentence = Text.assemble("“", before, (citation.quote, "bold underline"), after, "”")
-    console.print(Padding(sentence, (0, 2)))
-    where = f"— {_heading(article)}  [{article.id} {citation.start}:{citation.end}]"
-    console.print(Padding(Text(where, style="dim"), (0, 2)))
+    _print_indented(console, sentence, 2)
+    place = Text(f"  [{article.id} {citation.start}:{citation.end}]", style="dim")
+    _print_indented(console, Text.assemble("— ", _linked_heading(article), place), 2)
     for reprint in citation.reprints:
-        console.print(Padding(Text(f"  reprinted: {_heading(reprint)}", style="dim"), (0, 2)))
+        heading = Text.assemble(("reprinted: ", "dim"), _linked_heading(reprint))
+        _print_indented(console, heading, 4)
     console.print()
+
+
+def _print_indented(console: Console, text: Text, columns: int) -> None:
+    """Every line of the text, wrapped ones too, that far in; no spaces at their ends."""
+    console.print(Padding(text, (0, 0, 0, columns), expand=False))
+
+
+def _linked_heading(article: Article) -> Text:
+    """The heading; where a terminal can follow links, it leads to the article on the web."""
+    on_the_web = article.url is not None and article.url.startswith(("http://", "https://"))
+    return Text(_heading(article), style=Style(dim=True, link=article.url if on_the_web else None))
 
 
 def _heading(article: Article) -> str:
@@ -131,7 +167,7 @@ def print_hits(hits: Sequence[Hit], console: Console) -> None:
         short = text if len(text) <= _SHORT else text[:_SHORT].rsplit(" ", 1)[0] + " …"
         place = f"[{passage.article.id} {passage.start}:{passage.end}]"
         console.print(Text(f"{rank:2}. {_heading(passage.article)}  {place}", style="bold"))
-        console.print(Padding(Text(short), (0, 4)))
+        _print_indented(console, Text(short), 4)
 
 
 def print_stories(stories: Sequence[Story], total: int, console: Console) -> None:
@@ -170,7 +206,8 @@ def print_articles(articles: Sequence[Article], total: int, console: Console) ->
     table.add_column("id", no_wrap=True, min_width=widest)
     table.add_column("published", no_wrap=True, min_width=10)
     table.add_column("lang", no_wrap=True, min_width=4)
-    table.add_column("source", no_wrap=True)
+    outlet = max((len(article.source or "") for article in articles), default=0)
+    table.add_column("source", no_wrap=True, min_width=min(outlet, _OUTLET))
     table.add_column("title", no_wrap=True)
     for article in articles:
         published = article.published.isoformat() if article.published else "-"

@@ -19,12 +19,35 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DATELINE_", env_ignore_empty=True)
 
-    data_dir: Path = Field(default_factory=_default_data_dir)
-    encoder: str = DEFAULT_ENCODER
-    reader: str = DEFAULT_READER
-    quantize: bool | None = None
-    top_k: int = Field(default=10, ge=1, le=100)
-    threshold: float | None = Field(default=None, ge=0.0, le=1.0)
-    max_waiting: int = Field(default=400, ge=1, description="passages that may wait to be read")
-    deadline: float = Field(default=15.0, gt=0, description="seconds a question may wait")
-    jobs_kept_days: float = Field(default=7.0, ge=0.0)
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder of the collection; by default in the platform's user data folder.",
+    )
+    encoder: str = Field(
+        default=DEFAULT_ENCODER,
+        description="A sentence-transformers model: a hub name or a folder.",
+    )
+    reader: str = Field(
+        default=DEFAULT_READER,
+        description="A question answering checkpoint: a hub name or a folder.",
+    )
+    quantize: bool | None = Field(
+        default=None,
+        description="int8 instead of fp32; unset, the packaged reader is int8 and others are not.",
+    )
+    top_k: int = Field(default=10, ge=1, le=100, description="Passages read for a question.")
+    threshold: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="The least confidence of an answer; unset, what the reader was calibrated to.",
+    )
+    max_waiting: int = Field(
+        default=400, ge=1, description="Passages that may wait to be read by the server."
+    )
+    deadline: float = Field(
+        default=15.0, gt=0, description="Seconds that a question may wait there."
+    )
+    jobs_kept_days: float = Field(
+        default=7.0, ge=0.0, description="Days for which finished jobs are kept."
+    )

@@ -227,6 +227,18 @@ class Store:
             )
             return [tables.row_article(row) for row in rows]
 
+    def ids(self, prefix: str, limit: int = 100) -> list[str]:
+        """The first ids, in their order, that begin with `prefix`."""
+        ids = tables.articles.c.id
+        with self._engine.connect() as connection:
+            found = connection.scalars(
+                sa.select(ids)
+                .where(ids.startswith(prefix, autoescape=True))
+                .order_by(ids)
+                .limit(limit)
+            )
+            return list(found)
+
     def put(self, items: Sequence[Embedded]) -> None:
         """Write articles, each in place of the one with its id, in one transaction."""
         if not items:

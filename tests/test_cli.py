@@ -8,15 +8,16 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from conftest import FakeEncoder
 
-from api.cli import main
+from api.cli import app, main
 from rag.engine import Dateline
 from rag.fields import article_from_mapping
 from rag.settings import Settings
@@ -139,6 +140,8 @@ def collection(ingested: Path, tmp_path: Path) -> Path:
         ["ask", "Who?", "--as-of", "2024-02-30"],
         ["ask", "Who?", "--since", "last week"],
         ["ask", "Who?", "and", "why?"],
+        ["ask", "--json"],
+        ["ask", "Who?", "--file", "questions.txt"],
         ["ingest"],
         ["search", "ferry", "--limit", "0"],
         ["articles"],
@@ -166,7 +169,7 @@ def test_wrong_usage_is_exit_code_2_and_told_with_the_way_to_help(
     ("command", "options"),
     [
         ("ingest", "--data-dir --json"),
-        ("ask", "--data-dir --json --top-k --as-of --since --until --source --explain"),
+        ("ask", "--data-dir --json --top-k --as-of --since --until --source --explain --file"),
         ("search", "--data-dir --json --limit"),
         ("articles list", "--data-dir --json"),
         ("articles show", "--data-dir --json"),
@@ -175,6 +178,7 @@ def test_wrong_usage_is_exit_code_2_and_told_with_the_way_to_help(
         ("verify", "--data-dir"),
         ("eval", "--data-dir --articles --mode --json --report --compare --without"),
         ("serve", "--data-dir --host --port --workers"),
+        ("mcp", "--data-dir --http"),
     ],
 )
 def test_every_command_has_the_contract_s_options_in_its_help(
@@ -183,6 +187,55 @@ def test_every_command_has_the_contract_s_options_in_its_help(
     ran = run(*command.split(), "--help")
     assert (ran.code, ran.err) == (0, "")
     assert set(options.split()) <= set(re.findall(r"--[a-z-]+", ran.out))
+
+
+def commands(group: Any, name: str = "") -> Iterator[str]:
+    """Every command, with the groups that it is in."""
+    for command in group.commands.values():
+        full = f"{name} {command.name}".strip()
+        yield from commands(command, full) if hasattr(command, "commands") else [full]
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))))
+def test_every_command_s_help_has_an_example_that_names_it(run: Run, command: str) -> None:
+    text = " ".join(run(*command.split(), "--help").out.split())
+    examples = text.partition("Example")[2]
+    assert f"dateline {command}" in examples
+
+
+@pytest.mark.parametrize(("typed", "meant"), [(["aks"], "ask"), (["articles", "lst"], "list")])
+def test_a_mistyped_command_is_told_what_may_be_meant(
+    run: Run, typed: list[str], meant: str
+) -> None:
+    ran = run(*typed)
+    assert ran.code == 2
+    assert f"Did you mean '{meant}'?" in ran.err
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dateline articles show f", ["ferry"]),
+        ("dateline articles delete ", ["envoys/named", "ferry"]),
+        ("dateline ask Who? --source L", ["Ledger"]),
+        ("dateline stories e", ["envoys/named"]),
+        ("dateline articles show --data-dir nowhere f", []),
+    ],
+)
+def test_the_shell_completes_what_is_stored(
+    run: Run,
+    collection: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    offered: list[str],
+) -> None:
+    monkeypatch.setenv("_DATELINE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split(" ")) - 1))
+    ran = run()
+    assert ran.err == ""
+    assert ran.out.split() == offered
 
 
 # --- a user's errors: exit code 1 and one line, told before a model is loaded
@@ -351,6 +404,7 @@ def test_an_unknown_article_is_one_line(run: Run, collection: Path) -> None:
         ran = run("articles", command, "nope")
         assert ran.code == 1
         assert "'nope'" in ran.error
+        assert "dateline articles list" in ran.error
 
 
 @pytest.mark.real
@@ -567,6 +621,57 @@ def test_json_is_one_document_on_stdout_and_nothing_else(
     assert ran.code == code
     assert ran.document.keys() == keys
     assert ran.out.endswith("}\n")
+
+
+@pytest.mark.real
+def test_every_line_of_a_file_is_asked(run: Run, collection: Path, tmp_path: Path) -> None:
+    path = tmp_path / "questions.txt"
+    path.write_text(
+        f"{QUESTION}\r\n\n  Who led the rescue of 143 passengers?  \n", encoding="utf-8-sig"
+    )
+    ran = run("ask", "--file", path, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    asked = [json.loads(line)["question"] for line in ran.out.splitlines()]
+    assert asked == [QUESTION, "Who led the rescue of 143 passengers?"]
+    text = run("ask", "--file", "-", stdin=path.read_bytes()).out
+    assert [line for line in text.splitlines() if line.startswith("> ")] == [
+        f"> {QUESTION}",
+        "> Who led the rescue of 143 passengers?",
+    ]
+
+
+@pytest.mark.real
+def test_a_file_with_a_question_that_has_no_answer_is_exit_code_3(
+    run: Run, collection: Path
+) -> None:
+    ran = run("ask", "--file", "-", "--since", "2030-01-01", stdin=f"{QUESTION}\n{QUESTION}")
+    assert ran.code == 3
+    assert ran.out.count("No answer") == 2
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (f"{QUESTION}\n{'why ' * 501}", "stdin:2: the question has 2003 characters"),
+        (b"Who led \xff?", "stdin:1 is not UTF-8"),
+    ],
+    ids=["too long", "not UTF-8"],
+)
+def test_a_line_that_cannot_be_asked_is_named(
+    run: Run, collection: Path, given: str | bytes, said: str
+) -> None:
+    ran = run("ask", "--file", "-", "--json", stdin=given)
+    assert ran.code == 1
+    (line,) = ran.complaints
+    assert line.startswith(f"dateline: {said}")
+
+
+def test_a_file_of_questions_that_cannot_be_read_is_named(run: Run, tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.txt", tmp_path):
+        ran = run("ask", "--file", path)
+        assert ran.code == 1
+        assert f"cannot read {path}" in ran.error
 
 
 @pytest.mark.real

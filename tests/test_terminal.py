@@ -1,6 +1,7 @@
 """What a person at a terminal is told of articles and replies."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -9,7 +10,14 @@ import pytest
 from conftest import article
 from rich.console import Console
 
-from api.terminal import days_in_words, foreign_note, print_article, print_articles, print_reply
+from api.terminal import (
+    days_in_words,
+    foreign_note,
+    output,
+    print_article,
+    print_articles,
+    print_reply,
+)
 from rag.types import Answer, Citation, Interval, Reply, Timings
 
 ACCORD = article(
@@ -26,7 +34,7 @@ REPLY = Reply("When?", True, (TUESDAY,), (), Timings(0, 0, 0), "encoder", "reade
 
 
 def printed(reply: Reply, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    print_reply(reply)
+    print_reply(reply, Console(highlight=False))
     return capsys.readouterr().out.splitlines()
 
 
@@ -69,6 +77,41 @@ def test_evidence_that_the_question_leaves_out_is_said_first(
 def test_days_are_said_in_as_few_words_as_they_need(start: str, end: str, expected: str) -> None:
     days = Interval(date.fromisoformat(start), date.fromisoformat(end))
     assert days_in_words(days) == expected
+
+
+def test_off_a_terminal_nothing_is_wrapped_or_padded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    text = f"They signed the accord on Tuesday{' and on other days' * 20}."
+    long = article(text, "accord", title="Accord " * 20)
+    citation = Citation(long, 26, 33, 0, len(text), reprints=(ACCORD,))
+    print_reply(replace(REPLY, answers=(replace(TUESDAY, citations=(citation,)),)), output())
+    out = capsys.readouterr().out
+    assert f"\n  “{text}”\n" in out
+    assert "\n    reprinted: Accord, 6 December 2023\n" in out
+    assert not re.search(r" $|\x1b", out, re.MULTILINE)
+
+
+def test_a_terminal_wraps_colours_and_links() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=40, force_terminal=True, color_system="standard")
+    linked = replace(ACCORD, url="https://wire.example/accord")
+    scripted = replace(ACCORD, url="javascript:alert(1)")
+    citation = Citation(linked, 26, 33, 0, 34, reprints=(scripted,))
+    print_reply(replace(REPLY, answers=(replace(TUESDAY, citations=(citation,)),)), console)
+    assert "\x1b[1;32mTuesday\x1b[0m = 5 December 2023" in out.getvalue()
+    assert "\x1b[1;4mTuesday\x1b[0m" in out.getvalue()
+    assert "https://wire.example/accord" in out.getvalue()
+    assert "javascript:" not in out.getvalue()
+
+
+def test_citations_that_are_not_shown_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    five = replace(TUESDAY, citations=TUESDAY.citations * 5, independent_sources=5)
+    lines = printed(replace(REPLY, answers=(five,)), capsys)
+    assert sum("They signed" in line for line in lines) == 3
+    assert "  and 2 sources more: see --json" in lines
 
 
 def shown(print_: Callable[[Console], None]) -> list[str]:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from rag.engine import Dateline, Ingested
+from rag.engine import Dateline
 from rag.errors import DatelineError, InputError, NotFoundError
 from rag.formats import read_articles, total_articles
-from rag.types import Article, Skipped
+from rag.types import Article, Ingested, Skipped
 
 logger = logging.getLogger("dateline")
 
