@@ -2,35 +2,34 @@
 
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import wait
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from api import examples, jobs, web
-from api.admission import Inference
+from api import examples, jobs, questions, web
+from api.inference import Inference, Limits
+from api.questions import Engine, get_inference
 from api.schemas import (
     ArticleIn,
     ArticleOut,
     ArticlesOut,
-    AskRequest,
-    AskResponse,
     CitationIn,
     Fate,
     FullArticleOut,
     Health,
-    HitOut,
     IngestOut,
     ModelsOut,
     Problem,
     Readiness,
-    SearchRequest,
-    SearchResponse,
     StoriesOut,
     StoryOut,
     VerifyResponse,
@@ -53,6 +52,8 @@ from rag.settings import Settings
 logger = logging.getLogger("dateline")
 
 MAX_BODY_BYTES = 20_000_000
+_STOP_S = 2.0
+"""How long what is being worked on may go on once no request waits for it."""
 
 _STATUS: dict[type[DatelineError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -66,38 +67,23 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
 }
 
 
-def get_engine(request: Request) -> Dateline:
-    """The engine this application was made with."""
-    engine: Dateline = request.app.state.engine
-    return engine
-
-
-def get_inference(request: Request) -> Inference:
-    """The thread of this application that runs the models."""
-    inference: Inference = request.app.state.inference
-    return inference
-
-
-Engine = Annotated[Dateline, Depends(get_engine)]
-Models = Annotated[Inference, Depends(get_inference)]
-
-
 def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
     """The service over one collection. It closes the engine when it shuts down.
 
     Of the settings those of the service count; None takes the environment's.
     """
     settings = settings or Settings()
-    inference = Inference(settings.max_waiting, settings.deadline)
+    inference = Inference(lambda: engine, Limits(settings.max_waiting, settings.deadline))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # The first question should not pay for loading the reader.
-        await run_in_threadpool(lambda: engine.reader)
+        inference.start()
+        # The first question should not pay for loading the reader; what keeps it from being
+        # loaded is told to each.
+        await run_in_threadpool(wait, [inference.loaded])
         async with jobs.running(app, engine, settings.jobs_kept_days):
             yield
-        await run_in_threadpool(inference.stop)
-        engine.close()
+        await run_in_threadpool(inference.stop, _STOP_S)
 
     app = FastAPI(
         title="Dateline",
@@ -112,7 +98,9 @@ def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(DatelineError, _on_dateline_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
     app.add_exception_handler(Exception, _on_crash)
+    app.include_router(questions.router)
     _add_routes(app)
     app.include_router(jobs.router)
     web.install(app)
@@ -127,38 +115,7 @@ def app_from_settings() -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    @app.post("/v1/ask", tags=["questions"])
-    async def ask(
-        request: Request,
-        engine: Engine,
-        models: Models,
-        asked: Annotated[AskRequest, Body(openapi_examples=examples.ASK)],
-    ) -> AskResponse:
-        """The exact words that answer a question, with their citations."""
-
-        def work() -> AskResponse:
-            reply = engine.ask(
-                asked.question,
-                top_k=asked.top_k,
-                as_of=asked.as_of,
-                since=asked.since,
-                until=asked.until,
-                sources=asked.sources,
-            )
-            return AskResponse.of(reply)
-
-        return await models.answer(request, work, asked.top_k or engine.top_k)
-
-    @app.post("/v1/search", tags=["questions"])
-    async def search(
-        request: Request,
-        engine: Engine,
-        models: Models,
-        asked: Annotated[SearchRequest, Body(openapi_examples=examples.SEARCH)],
-    ) -> SearchResponse:
-        """The passages that fit a query best."""
-        hits = await models.answer(request, lambda: engine.search(asked.query, asked.limit), 1)
-        return SearchResponse(query=asked.query, hits=[HitOut.of(hit) for hit in hits])
+    checking = CapacityLimiter(1)
 
     @app.post("/v1/verify", tags=["questions"])
     def verify(
@@ -232,11 +189,12 @@ def _add_routes(app: FastAPI) -> None:
         return Health()
 
     @app.get("/readyz", tags=["service"])
-    def readyz(engine: Engine, inference: Models) -> Readiness:
-        """Whether questions can be answered now."""
-        if inference.stopped:
-            raise UnavailableError("the service is going down", 5)
-        articles, passages = engine.counts()
+    async def readyz(inference: Annotated[Inference, Depends(get_inference)]) -> Readiness:
+        """Whether questions can be answered now; 503 says why not."""
+        inference.check_ready()
+        engine = inference.engine
+        # Not among the threads of other routes, which may all be taken.
+        articles, passages = await to_thread.run_sync(engine.counts, limiter=checking)
         models = ModelsOut(encoder=engine.encoder_name, reader=engine.reader.name)
         return Readiness(articles=articles, passages=passages, models=models)
 
@@ -275,6 +233,10 @@ async def _on_dateline_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, RefusedError):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+async def _on_client_gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)  # nobody reads it; the usual status for it in logs
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:

@@ -35,7 +35,6 @@ _DAY_S = 86_400.0
 @asynccontextmanager
 async def running(app: FastAPI, engine: Dateline, kept_days: float) -> AsyncIterator[None]:
     """Work off the collection's jobs meanwhile; at a signal to exit, only the batch at hand."""
-    # Embedding in a lane of lower priority than questions: hand its ingest to the runner here.
     runner = JobRunner(engine.jobs, engine.ingest_batch, kept_days * _DAY_S)
     app.state.job_runner = runner
     runner.start()

@@ -1,5 +1,6 @@
 """Text to unit vectors."""
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,10 @@ _BATCH_TOKENS = 4096
 
 
 class Encoder(Protocol):
-    """Maps questions and passages into one vector space."""
+    """Maps questions and passages into one vector space.
+
+    Tokens may be counted from several threads at once; only one may encode.
+    """
 
     @property
     def name(self) -> str:
@@ -119,6 +123,8 @@ class SentenceTransformerEncoder:
 
         self._model = SentenceTransformer(model_name, device="cpu")
         self._model_name = model_name
+        # Encoding changes how its tokenizer truncates and pads.
+        self._counting = copy.deepcopy(self._model.tokenizer)
 
     @cached_property
     def name(self) -> str:
@@ -144,7 +150,7 @@ class SentenceTransformerEncoder:
         )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        encoded = self._model.tokenizer(list(texts), add_special_tokens=False, truncation=False)
+        encoded = self._counting(list(texts), add_special_tokens=False, truncation=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
 

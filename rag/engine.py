@@ -59,6 +59,7 @@ class Dateline:
         self._store = store
         self._index = index
         self._encoder = encoder
+        self._embedder = encoder
         self._load_reader = load_reader
         self._retriever = Retriever(store, index, encoder, fold_stories=abilities.stories)
         self._top_k = top_k
@@ -117,7 +118,19 @@ class Dateline:
         """Name of the encoder, as the collection remembers it."""
         return self._encoder.name
 
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of questions and articles."""
+        return self._encoder
+
     # --- articles in
+
+    def embed_through(self, embedder: Encoder) -> None:
+        """Have articles embedded by another encoder, which gives the same vectors.
+
+        A server gives one that lets questions go first.
+        """
+        self._embedder = embedder
 
     def ingest(self, articles: Iterable[Article | Skipped]) -> Iterator[Ingested | Skipped]:
         """Add articles; yields the fate of each once it is committed and searchable.
@@ -180,7 +193,7 @@ class Dateline:
 
     def _embed(self, articles: Sequence[Article]) -> list[Embedded]:
         passages = [split(article, self._encoder.count_tokens) for article in articles]
-        vectors = self._encoder.encode_passages(
+        vectors = self._embedder.encode_passages(
             [embedded_text(passage) for some in passages for passage in some]
         )
         embedded = []
@@ -246,7 +259,7 @@ class Dateline:
 
     def search(self, query: str, limit: int = 10, where: Filter = EVERYTHING) -> list[Hit]:
         """The passages that fit the query best, best first."""
-        return self._find(_checked(query), limit, where)
+        return self._find(check_question(query), limit, where)
 
     def _find(self, query: str, limit: int, where: Filter) -> list[Hit]:
         self._index.refresh()
@@ -269,7 +282,7 @@ class Dateline:
         """
         reader = self.reader  # loading it is no part of the time a question takes
         began = time.perf_counter()
-        asked = self._asked(_checked(question))
+        asked = self._asked(check_question(question))
         if asked.as_of is not None:
             as_of = asked.as_of if as_of is None else min(as_of, asked.as_of)
         ends = [day for day in (as_of, until) if day is not None]
@@ -288,7 +301,9 @@ class Dateline:
         began = time.perf_counter()
         hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
         stories = group_stories(articles)
-        return self._reply(reader, self._asked(_checked(question)).question, hits, stories, began)
+        return self._reply(
+            reader, self._asked(check_question(question)).question, hits, stories, began
+        )
 
     def _reply(
         self,
@@ -357,7 +372,7 @@ class Dateline:
         Of two judgements of one answer the later counts. InputError if the answer stands in none
         of the articles.
         """
-        question = _checked(question)
+        question = check_question(question)
         cited = self._store.get_many(docs) if answer is not None else []
         if answer is not None and not any(answer in article.text for article in cited):
             raise InputError("the answer stands in none of the articles: ask again, then judge")
@@ -389,8 +404,8 @@ def embedded_text(passage: Passage) -> str:
     return "\n".join([*(part for part in head if part), passage.text])
 
 
-def _checked(question: str) -> str:
-    """The question without space around it; InputError if nothing can be asked."""
+def check_question(question: str) -> str:
+    """The question without space around it; InputError if it cannot be asked. Needs no model."""
     question = question.strip()
     if not question:
         raise InputError('the question is empty: ask something, as in "Who visited Tehran?"')

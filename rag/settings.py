@@ -43,7 +43,7 @@ class Settings(BaseSettings):
         description="The least confidence of an answer; unset, what the reader was calibrated to.",
     )
     max_waiting: int = Field(
-        default=400, ge=1, description="Passages that may wait to be read by the server."
+        default=64, ge=1, description="Questions that may wait in one process of the server."
     )
     deadline: float = Field(
         default=15.0, gt=0, description="Seconds that a question may wait there."

@@ -383,10 +383,10 @@ def test_a_crash_is_logged_and_says_nothing_about_the_inside(
     store: Store, index: EmbeddedIndex, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = Dateline(store, index, FakeEncoder(), BrokenReader)
-    client = TestClient(create_app(engine), raise_server_exceptions=False)
-    add(client, STORM)
-    with caplog.at_level(logging.ERROR):
-        problem = assert_problem(client.post("/v1/ask", json={"question": "When?"}), 500)
+    with TestClient(create_app(engine), raise_server_exceptions=False) as client:
+        add(client, STORM)
+        with caplog.at_level(logging.ERROR):
+            problem = assert_problem(client.post("/v1/ask", json={"question": "When?"}), 500)
     assert "secret" not in json.dumps(problem)
     assert "the secret inside" in caplog.text
 
@@ -395,10 +395,11 @@ def test_a_model_that_cannot_be_had_is_503(store: Store, index: EmbeddedIndex) -
     def no_reader() -> FakeReader:
         raise ModelError("no reader 'x': name a folder")
 
-    client = TestClient(create_app(Dateline(store, index, FakeEncoder(), no_reader)))
-    problem = assert_problem(client.post("/v1/ask", json={"question": "When?"}), 503)
-    assert problem["detail"] == "no reader 'x': name a folder"
-    assert_problem(client.get("/readyz"), 503)
+    engine = Dateline(store, index, FakeEncoder(), no_reader)
+    with TestClient(create_app(engine)) as client:
+        for response in (client.post("/v1/ask", json={"question": "?"}), client.get("/readyz")):
+            assert assert_problem(response, 503)["detail"] == "no reader 'x': name a folder"
+        assert client.get("/healthz").status_code == 200
 
 
 # --- what is refused

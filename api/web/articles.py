@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
+from api.questions import Engine
 from api.web import views
-from api.web.pages import Engine, Models, PageRoute, is_htmx, render
+from api.web.pages import Models, PageRoute, is_htmx, render
 from api.web.uploads import Uploads
 from rag.citations import find_quote
 from rag.fields import article_from_mapping

@@ -17,9 +17,9 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from api.admission import Inference
+from api.inference import Inference
+from api.questions import get_inference
 from api.web import views
-from rag.engine import Dateline
 from rag.errors import DatelineError, InputError
 
 HEADERS = {
@@ -87,18 +87,7 @@ def is_htmx(request: Request) -> bool:
     return wanted and request.headers.get("HX-History-Restore-Request") != "true"
 
 
-def _engine(request: Request) -> Dateline:
-    engine: Dateline = request.app.state.engine
-    return engine
-
-
-def _inference(request: Request) -> Inference:
-    inference: Inference = request.app.state.inference
-    return inference
-
-
-Engine = Annotated[Dateline, Depends(_engine)]
-Models = Annotated[Inference, Depends(_inference)]
+Models = Annotated[Inference, Depends(get_inference)]
 
 
 def from_this_site(request: Request) -> bool:

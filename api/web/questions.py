@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from api.questions import Engine
 from api.web import views
-from api.web.pages import Engine, Models, PageRoute, is_htmx, parse_day, render
+from api.web.pages import Models, PageRoute, is_htmx, parse_day, render
 from api.web.suggestions import suggest
 from rag.answers import timeline
 
