@@ -27,61 +27,73 @@ _REPORTED = re.compile(
 )
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_MODALS = _words(
-    "will would shall won't wouldn't 'll may might can can't could couldn't should must ought"
+_MODALS = frozenset(
+    """
+    will would shall won't wouldn't 'll may might can can't could couldn't should must ought
+    """.split()
 )
-_BE = _words("is are am was were isn't aren't wasn't weren't")
-_ADVERBS = _words(
-    "not also now still never then already again instead therefore both likely soon just even first"
-    " finally formally only"
+_BE = frozenset("is are am was were isn't aren't wasn't weren't".split())
+_ADVERBS = frozenset(
+    """
+    not also now still never then already again instead therefore both likely soon just even first
+    finally formally only
+    """.split()
 )
-_DETERMINERS = _words(
-    "the a an this these those its his her their our my your another any some no every each of"
-    " newly most more such"
+_DETERMINERS = frozenset(
+    """
+    the a an this these those its his her their our my your another any some no every each of newly
+    most more such
+    """.split()
 )
-_NO_PAST = _words(
-    "need feed indeed hundred speed exceed proceed succeed seed breed bleed embed sacred naked"
-    " kindred unprecedented infrared"
+_NO_PAST = frozenset(
+    """
+    need feed indeed hundred speed exceed proceed succeed seed breed bleed embed sacred naked
+    kindred unprecedented infrared
+    """.split()
 )
-_IRREGULAR = _words(
-    "arose ate awoke beat became began bent bet blew bore bought bound broke brought built burnt"
-    " burst came cast caught chose clung cost crept cut dealt did didn't drank drew drove dug fell"
-    " felt fled flew forbade forgot fought found froze gave gone got grew had hadn't heard held hid"
-    " hit hung hurt kept knelt knew laid lay leapt led left lent let lit lost made meant met paid"
-    " put quit ran rang read rode rose said sang sank sat saw sent shook shone shot shut slept slid"
-    " sold sought spent split spoke sprang spread spun stole stood stuck struck sued swam swept"
-    " swore swung taken taught thought threw told took tore understood undertook underwent was went"
-    " were withdrew woke won wore wound wrote written seen shown given known begun done been born"
-    " broken chosen drawn driven fallen flown frozen grown hidden risen spoken stolen thrown torn"
-    " worn withdrawn overtaken"
+_IRREGULAR = frozenset(
+    """
+    arose ate awoke beat became began bent bet blew bore bought bound broke brought built burnt
+    burst came cast caught chose clung cost crept cut dealt did didn't drank drew drove dug fell
+    felt fled flew forbade forgot fought found froze gave gone got grew had hadn't heard held hid
+    hit hung hurt kept knelt knew laid lay leapt led left lent let lit lost made meant met paid put
+    quit ran rang read rode rose said sang sank sat saw sent shook shone shot shut slept slid sold
+    sought spent split spoke sprang spread spun stole stood stuck struck sued swam swept swore swung
+    taken taught thought threw told took tore understood undertook underwent was went were withdrew
+    woke won wore wound wrote written seen shown given known begun done been born broken chosen
+    drawn driven fallen flown frozen grown hidden risen spoken stolen thrown torn worn withdrawn
+    overtaken
+    """.split()
 )
-_AHEAD = _words(
-    "scheduled slated expected expects expect upcoming forthcoming looming planned planning intends"
-    " intend hopes hope aims aim wants want plans vows pledges promises seeks prepares preparing"
-    " deadline eyes poised pencilled earmarked tentatively likely"
+_AHEAD = frozenset(
+    """
+    scheduled slated expected expects expect upcoming forthcoming looming planned planning intends
+    intend hopes hope aims aim wants want plans vows pledges promises seeks prepares preparing
+    deadline eyes poised pencilled earmarked tentatively likely
+    """.split()
 )
-_READY = _AHEAD | _words(
-    "due set going supposed meant ready hoping about bound tipped booked billed"
+_READY = _AHEAD | frozenset(
+    "due set going supposed meant ready hoping about bound tipped booked billed".split()
 )
-_INTENT = _AHEAD | _words(
-    "due set vote votes voted agree agrees agreed agreement decide decides decided decision plan"
-    " promise promised pledge pledged vowed urge urges urged ask asks asked told order orders"
-    " ordered hoped intended aimed wanted sought invite invites invited call calls called require"
-    " requires required needs needed proposes proposed offer offers offered threatens threatened"
-    " advised warned warns deal bid chance chose chosen opted resolved preparations instructed"
-    " directed permission arranged approved able"
+_INTENT = _AHEAD | frozenset(
+    """
+    due set vote votes voted agree agrees agreed agreement decide decides decided decision plan
+    promise promised pledge pledged vowed urge urges urged ask asks asked told order orders ordered
+    hoped intended aimed wanted sought invite invites invited call calls called require requires
+    required needs needed proposes proposed offer offers offered threatens threatened advised warned
+    warns deal bid chance chose chosen opted resolved preparations instructed directed permission
+    arranged approved able
+    """.split()
 )
-_UNMET = _words("hoped intended aimed wanted promised agreed")
-_TO_COME = _words(  # simple present, as timetables say it
-    "open opens reopen reopens begin begins start starts starting beginning end ends close closes"
-    " meet meets resume resumes vote votes go goes face faces appear appears play plays take takes"
-    " kick kicks host hosts visit visits travel travels fly flies return returns launch launches"
-    " expire expires fall falls come comes enter enters run runs leave leaves arrive arrives apply"
-    " applies continue continues hold holds stand stands decide decides"
+_UNMET = frozenset("hoped intended aimed wanted promised agreed".split())
+_TO_COME = frozenset(
+    """
+    open opens reopen reopens begin begins start starts starting beginning end ends close closes
+    meet meets resume resumes vote votes go goes face faces appear appears play plays take takes
+    kick kicks host hosts visit visits travel travels fly flies return returns launch launches
+    expire expires fall falls come comes enter enters run runs leave leaves arrive arrives apply
+    applies continue continues hold holds stand stands decide decides
+    """.split()
 )
 _RESCHEDULED = re.compile(
     r"\b(?:call(?:s|ed)?|set|fix(?:es|ed)|schedul\w+|book(?:s|ed)|summon(?:s|ed)|invit\w+"
