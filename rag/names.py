@@ -29,32 +29,31 @@ _INITIALS = re.compile(r"(?<!\w)([^\W\d_])\.\s*(?=[^\W\d_](?:\.|\s|$))")
 _LONE_LETTERS = re.compile(r"(?<!\w)[^\W\d_](?: [^\W\d_](?!\w))+")
 _NO_WORD = re.compile(r"(?:(?<!\d)\.|\.(?!\d)|[^\w\s.]|_)+")
 
-_words = re.compile(r"\w+").findall
 _ARTICLES = frozenset(["a", "an", "the"])
 _OFFICES = frozenset(
-    _words(
-        "president chancellor minister premier senator congressman congresswoman governor mayor "
-        "ambassador envoy secretary chairman chairwoman director commissioner commander spokesman "
-        "spokeswoman spokesperson professor lawyer"
-    )
+    """
+    president chancellor minister premier senator congressman congresswoman governor mayor
+    ambassador envoy secretary chairman chairwoman director commissioner commander spokesman
+    spokeswoman spokesperson professor lawyer
+    """.split()
 )
 _TITLES = _OFFICES | frozenset(
-    _words(
-        "mr mrs ms miss mx dr doctor sir dame lord lady prof sen representative rep gov judge "
-        "justice general gen colonel col captain capt lieutenant lt major maj sergeant sgt "
-        "admiral king queen prince princess emperor sheikh sultan emir ayatollah imam rabbi pope "
-        "cardinal archbishop bishop reverend rev father sister chief chair coach"
-    )
+    """
+    mr mrs ms miss mx dr doctor sir dame lord lady prof sen representative rep gov judge justice
+    general gen colonel col captain capt lieutenant lt major maj sergeant sgt admiral king queen
+    prince princess emperor sheikh sultan emir ayatollah imam rabbi pope cardinal archbishop
+    bishop reverend rev father sister chief chair coach
+    """.split()
 )
 _RANKS = frozenset(
-    _words(
-        "prime foreign vice deputy former ex interim acting then late finance "
-        "defence defense interior justice health transport environment energy agriculture "
-        "education home attorney press state lead grand supreme crown first us uk"
-    )
+    """
+    prime foreign vice deputy former ex interim acting then late finance defence defense
+    interior justice health transport environment energy agriculture education home attorney
+    press state lead grand supreme crown first us uk
+    """.split()
 )
 """What stands between an article and a title."""
-_LINKS = frozenset(_words("of for and or in at on from to by with as against under over who"))
+_LINKS = frozenset("of for and or in at on from to by with as against under over who".split())
 
 
 @lru_cache(maxsize=10_000)
@@ -107,33 +106,32 @@ _ONE_NAME = {fold(name): fold(names[0]) for names in OTHER_NAMES for name in nam
 
 
 _PARTICLES = frozenset(
-    _words(
-        "al el bin ibn bint ben abu de da do dos das del della di du la le las los van von der "
-        "den ter ten zu af av y e of the"
-    )
+    """
+    al el bin ibn bint ben abu de da do dos das del della di du la le las los van von der den
+    ter ten zu af av y e of the
+    """.split()
 )
 """Words of a name that are written small."""
 _DROPPED = frozenset(["al", "el"])
 _TELLING_APART = frozenset(
-    _words(
-        "north south east west northern southern eastern western central new old upper lower "
-        "great greater little equatorial democratic republic papua anti non ex former public "
-        "national"
-    )
+    """
+    north south east west northern southern eastern western central new old upper lower great
+    greater little equatorial democratic republic papua anti non ex former public national
+    """.split()
 )
 """What makes another place of a place: no part of it is said alone."""
 _KINDS = frozenset(
-    _words(
-        "agency airport army association authority bank bay board bridge building camp centre "
-        "center church city club college commission committee company congress corporation corp "
-        "council county court day department district force forces foundation fund games "
-        "government group guard hall hospital hotel house inc institute island islands lake "
-        "league ltd market ministry mountain museum office palace park parliament party police "
-        "press prize province region river road school sea senate service square stadium state "
-        "states station street street team times tower town union united university valley "
-        "village war monday tuesday wednesday thursday friday saturday sunday january february "
-        "april june july august september october november december"
-    )
+    """
+    agency airport army association authority bank bay board bridge building camp centre center
+    church city club college commission committee company congress corporation corp council
+    county court day department district force forces foundation fund games government group
+    guard hall hospital hotel house inc institute island islands lake league ltd market ministry
+    mountain museum office palace park parliament party police press prize province region river
+    road school sea senate service square stadium state states station street street team times
+    tower town union united university valley village war monday tuesday wednesday thursday
+    friday saturday sunday january february april june july august september october november
+    december
+    """.split()
 )
 """What many are called, with other words beside it."""
 _SEVERAL = re.compile(r"[/&;:]|,.*,|\b(?:and|or)\b")

@@ -2,7 +2,6 @@
 
 import re
 
-_words = re.compile(r"\w+").findall
 _KINDS = {
     "%": "% percent pct",
     "kilometre": "km kms kilometer",
@@ -56,7 +55,7 @@ _KINDS = {
 MEASURES = {word: name for name, others in _KINDS.items() for word in (name, *others.split())}
 """Each way to write a unit of measure, and its name here."""
 _QUALIFIERS = frozenset(
-    _words("square cubic nautical australian canadian gigawatt megawatt kilowatt")
+    "square cubic nautical australian canadian gigawatt megawatt kilowatt".split()
 )
 _PEOPLE = {
     "person": "person people persons human humans lives life others",
@@ -66,12 +65,11 @@ _PEOPLE = {
 }
 _PEOPLE_WORD = {word: name for name, words in _PEOPLE.items() for word in words.split()}
 _COUNTED_PEOPLE = frozenset(
-    _words(
-        "passenger civilian child man woman soldier survivor victim resident student pupil worker "
-        "migrant refugee hostage officer troop member voter protester employee fighter inmate "
-        "patient prisoner journalist official villager farmer teenager girl boy teacher crew "
-        "adult"
-    )
+    """
+    passenger civilian child man woman soldier survivor victim resident student pupil worker
+    migrant refugee hostage officer troop member voter protester employee fighter inmate patient
+    prisoner journalist official villager farmer teenager girl boy teacher crew adult
+    """.split()
 )
 _IRREGULAR = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
 # "7 May", "10 am", "one of them", "88 votes to 51", "2 in 3"
