@@ -91,6 +91,7 @@ WEEKDAYS = [
     ("The union's march, on [Saturday], drew thousands.", "2023-12-02"),
     ("Ahead of [Sunday's] vote, both sides held rallies.", "2023-12-10"),
     ("Officials said the talks on [Friday] would cover fishing.", "2023-12-08"),
+    ("Officials said Velmora on [Friday] would sign the accord.", "2023-12-08"),
     ("The hearing was put off to [Thursday].", "2023-12-07"),
     ("The clerk was arrested [last Friday].", "2023-12-01"),
     ("The clerk was arrested last [Friday].", "2023-12-01"),

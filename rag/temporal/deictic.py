@@ -106,19 +106,28 @@ def near_unit(m: Match, ctx: Context) -> Meaning | None:
         return period(base.start, grain, step), grain
     if ctx.today is None:
         return None, grain
-    which = WHICH[m["which"].lower()]
-    step = STEPS[which]
-    if grain == "weekend" and step:
-        step = 0 if m["which"].lower() in ("the coming", "coming", "this coming") else step
-        if m["which"].lower() in ("the past", "past", "this past"):
-            step = -1 if ctx.today.weekday() < 6 else 0
-    elif grain == "weekend" and ctx.today.weekday() < 5 and ctx.which(m) == "past":
-        step = -1
-    if m["which"].lower() in ("the past", "the coming") and grain != "weekend":
+    said = m["which"].lower()
+    if grain == "weekend":
+        return period(ctx.today, grain, _weekends_off(m, ctx)), grain
+    step = STEPS[WHICH[said]]
+    if said in ("the past", "the coming"):
         return _window(ctx.today, 1, grain, step), grain
     if grain == "day":
         return None
     return period(ctx.today, grain, step), grain
+
+
+def _weekends_off(m: Match, ctx: Context) -> int:
+    """How many weekends on from the one of this week; "this past" is the one just behind us."""
+    assert ctx.today is not None
+    said = m["which"].lower()
+    if said.endswith("coming"):
+        return 0
+    if said.endswith("past"):
+        return -1 if ctx.today.weekday() < 6 else 0
+    step = STEPS[WHICH[said]]
+    is_behind = step == 0 and ctx.today.weekday() < 5 and ctx.which(m) == "past"
+    return -1 if is_behind else step
 
 
 def unit_but_one(m: Match, ctx: Context) -> Meaning | None:
@@ -171,7 +180,8 @@ def units_around(m: Match, ctx: Context) -> Meaning | None:
     return _window(ctx.today, count * size, grain, -1 if backwards else 1), grain
 
 
-def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
+def _moved(ctx: Context, m: Match, sign: int) -> Meaning:
+    """Today moved by what is counted: by days and weeks to a day, by months and years to one."""
     if ctx.today is None or _INEXACT.search(ctx.sentence[: m.start()]):
         return None, "day"
     count = words.number(m["number"])
@@ -180,23 +190,18 @@ def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
         hours = count if said == "hour" else 0
         return one_day(ctx.today + sign * timedelta(days=hours // 24)), "day"
     grain, size = words.step(said)
-    moved = shifted(one_day(ctx.today), "day", grain, sign * count * size)
-    return moved, grain
+    return shifted(one_day(ctx.today), "day", grain, sign * count * size), grain
 
 
 def ago(m: Match, ctx: Context) -> Meaning | None:
     """ "two weeks ago", "a year ago today"."""
-    days, grain = _counted(ctx, m, -1)
+    days, grain = _moved(ctx, m, -1)
     exact = (m["exact"] or "").lower()
     if days is None or ctx.today is None or not exact or m["unit"].lower() in _CLOCKED:
         return days, grain
-    count = words.number(m["number"])
-    unit, size = words.step(m["unit"])
-    back = -count * size
-    if unit in ("day", "week"):
-        there = shifted(one_day(ctx.today), "day", unit, back).start
-    else:
-        there = month_later(ctx.today, back * MONTHS_IN[unit])
+    there = days.start
+    if grain not in ("day", "week"):
+        there = month_later(ctx.today, -words.number(m["number"]) * MONTHS_IN[grain])
     if "week" in exact or "month" in exact:
         finer: Grain = "week" if "week" in exact else "month"
         return period(there, finer), finer
@@ -207,7 +212,7 @@ def from_now(m: Match, ctx: Context) -> Meaning | None:
     """ "in two weeks' time", "in three days" of what is to come, "a month from now"."""
     if m["time"] is None and (m["in"] is None or ctx.which(m) != "future"):
         return None
-    return _counted(ctx, m, 1)
+    return _moved(ctx, m, 1)
 
 
 def weekdays_ago(m: Match, ctx: Context) -> Meaning | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from rag.temporal.days import Grain, Which, occurrence
-from rag.temporal.tense import Sense, sense_at
+from rag.temporal.tense import sense_at
+from rag.temporal.verbs import Sense
 from rag.temporal.words import YEAR
 from rag.types import Interval
 
