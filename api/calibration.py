@@ -16,6 +16,7 @@ from api.evaluation import ingest_gold
 from api.progress import progress_bar
 from eval.calibrate import Case, Fit, fit, read_cases
 from eval.gold import Gold, load_gold
+from eval.run import require_articles
 from rag.checkpoint import config_path
 from rag.engine import Dateline
 from rag.errors import InputError
@@ -56,6 +57,7 @@ def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -
             ingest_gold(engine, gold, articles)
         else:
             engine = stack.enter_context(Dateline.open(settings))
+            require_articles(engine, gold)
         progress = stack.enter_context(progress_bar("questions"))
         task = progress.add_task("Reading", total=len(asked.questions))
         return read_cases(engine, asked, lambda done: progress.update(task, completed=done))

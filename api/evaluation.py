@@ -14,7 +14,7 @@ from api.progress import progress_bar
 from eval.compare import compare, require_pairs
 from eval.gold import Gold, parse_gold, read_text
 from eval.records import Mode, Run, parse_run
-from eval.run import evaluate
+from eval.run import evaluate, require_articles
 from eval.table import format_table
 from rag.abilities import Abilities
 from rag.engine import Dateline
@@ -104,6 +104,7 @@ def ask_with_progress(
     """
     if not articles and not gold.articles:
         with Dateline.open(settings, abilities=abilities) as engine:
+            require_articles(engine, gold)
             return _ask(engine, gold, mode)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = settings.model_copy(update={"data_dir": Path(folder)})
@@ -115,7 +116,10 @@ def ask_with_progress(
 
 
 def ingest_gold(engine: Dateline, gold: Gold, articles: Sequence[str]) -> None:
-    """The gold's own articles and those under the paths. Raises InputError for an unreadable."""
+    """The gold's own articles and those under the paths.
+
+    Raises InputError for what cannot be read, and if the gold means none of them.
+    """
     collection = [*gold.articles, *read_articles(articles)]
     with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=len(collection))
@@ -123,6 +127,7 @@ def ingest_gold(engine: Dateline, gold: Gold, articles: Sequence[str]) -> None:
             if isinstance(fate, Skipped):
                 raise InputError(f"{fate.where}: {fate.reason}")
             progress.advance(task)
+    require_articles(engine, gold)
 
 
 def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
@@ -130,7 +135,7 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
     with progress_bar("questions") as progress:
         task = progress.add_task("Loading the models", total=total)
 
-        def asked(done: int, _total: int) -> None:
+        def asked(done: int) -> None:
             stage = "Asking" if done < total else "Reckoning"
             progress.update(task, completed=done, description=stage)
 

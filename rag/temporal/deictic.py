@@ -181,7 +181,7 @@ def units_around(m: Match, ctx: Context) -> Meaning | None:
 
 
 def _moved(ctx: Context, m: Match, sign: int) -> Meaning:
-    """Today moved by what is counted: by days and weeks to a day, by months and years to one."""
+    """Today moved by what is counted: days and weeks lead to a day, longer units to one of them."""
     if ctx.today is None or _INEXACT.search(ctx.sentence[: m.start()]):
         return None, "day"
     count = words.number(m["number"])
