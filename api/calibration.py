@@ -2,7 +2,6 @@
 
 import os
 import random
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.evaluation import ingest_gold
-from api.progress import progress_bar
+from api.progress import counted, progress_bar, say
 from eval.calibrate import Case, Fit, fit, read_cases
 from eval.gold import Gold, load_gold
 from eval.run import require_articles
@@ -42,7 +41,7 @@ def run_calibration(
     fitted = fit(cases, config.calibration)
     replace(config, calibration=fitted.calibration).save(path)
     Console(highlight=False).print(_table(fitted))
-    print(f"dateline: wrote {path}", file=sys.stderr)
+    say(f"wrote {path}")
 
 
 def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -> list[Case]:
@@ -64,7 +63,7 @@ def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -
 
 
 def _table(fitted: Fit) -> Table:
-    table = Table(title=f"fitted on {fitted.readings} readings")
+    table = Table(title=f"fitted on {counted(fitted.readings, 'reading')}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("forced F1, answerable", f"{fitted.forced_f1:.3f}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from api.progress import progress_bar
+from api.progress import progress_bar, say
 from eval.compare import compare, require_pairs
 from eval.gold import Gold, parse_gold, read_text
 from eval.records import Mode, Run, parse_run
@@ -52,10 +51,10 @@ def run_evaluation(settings: Settings, wanted: Wanted) -> None:
         _evaluate(settings, wanted, written)
     except KeyboardInterrupt:
         kept = " and ".join(written) or "nothing"
-        print(f"dateline: interrupted; {kept} was written", file=sys.stderr)
+        say(f"interrupted; {kept} was written")
         raise
     if written:
-        print(f"dateline: wrote {' and '.join(written)}", file=sys.stderr)
+        say(f"wrote {' and '.join(written)}")
 
 
 def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
