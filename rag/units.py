@@ -2,7 +2,7 @@
 
 import re
 
-_KINDS = {
+_WRITINGS = {
     "%": "% percent pct",
     "kilometre": "km kms kilometer",
     "metre": "m meter",
@@ -52,7 +52,7 @@ _KINDS = {
     "riyal": "",
     "hryvnia": "uah",
 }
-MEASURES = {word: name for name, others in _KINDS.items() for word in (name, *others.split())}
+MEASURES = {word: name for name, others in _WRITINGS.items() for word in (name, *others.split())}
 """Each way to write a unit of measure, and its name here."""
 _QUALIFIERS = frozenset(
     "square cubic nautical australian canadian gigawatt megawatt kilowatt".split()
@@ -138,4 +138,4 @@ def units_agree(a: str, b: str) -> bool:
         other = b if a == "person" else a
         return other in _PEOPLE or other.split()[-1] in _COUNTED_PEOPLE
     # "police officer" and "officer", but not "cubic metre" and "metre"
-    return a.split()[-1] == b.split()[-1] and a.split()[-1] not in _KINDS
+    return a.split()[-1] == b.split()[-1] and a.split()[-1] not in _WRITINGS
