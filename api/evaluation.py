@@ -12,7 +12,7 @@ from rich.console import Console
 from api.progress import progress_bar, say
 from eval.compare import compare, require_pairs
 from eval.gold import Gold, parse_gold, read_text
-from eval.records import Mode, Run, parse_run
+from eval.records import Mode, Run, load_run, parse_run
 from eval.run import evaluate, require_articles
 from eval.table import format_table
 from rag.abilities import Abilities
@@ -63,7 +63,7 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if wanted.report is not None:
         _check_folder(wanted.report)
     abilities = Abilities().without(wanted.without)
-    old = None if wanted.compare is None else _load_run(wanted.compare)
+    old = None if wanted.compare is None else load_run(wanted.compare)
     text = read_text(wanted.gold)
     run = parse_run(text, str(wanted.gold))
     if run is not None:
@@ -144,26 +144,14 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
         return evaluate(engine, gold, mode, on_progress=asked)
 
 
-def _load_run(path: Path) -> Run:
-    expected = "what 'dateline eval --json' writes"
-    run = parse_run(read_text(path, expected), str(path))
-    if run is None:
-        raise InputError(f"{path}: not a run; expected {expected}")
-    return run
-
-
 def _refuse_asking(wanted: Wanted, run: Run) -> None:
     """A saved run is shown and compared; nothing is asked, so that nothing can be set for it."""
-    if wanted.articles:
-        raise InputError(
-            f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
-            " --articles, or give gold questions"
-        )
-    if wanted.without:
-        raise InputError(
-            f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
-            " --without, or give gold questions"
-        )
+    for option, given in (("--articles", wanted.articles), ("--without", wanted.without)):
+        if given:
+            raise InputError(
+                f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
+                f" {option}, or give gold questions"
+            )
     if wanted.mode is not None and wanted.mode != run["mode"]:
         raise InputError(
             f"{wanted.gold} is a saved run in mode {run['mode']}, not {wanted.mode}: leave out"

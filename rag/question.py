@@ -10,7 +10,7 @@ _ASKING = re.compile(
 )
 _DETERMINED = re.compile(r"(?:the|a|an|this|that|these|those)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
-_SMALL_WORDS = frozenset("a an and at by for from in of on the to with".split())
+_SMALL_WORDS = frozenset(re.findall(r"\w+", "a an and at by for from in of on the to with"))
 
 
 def as_question(asked: str) -> str:
