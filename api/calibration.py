@@ -2,7 +2,6 @@
 
 import os
 import random
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from api.evaluation import ingest_gold
-from api.progress import progress_bar
+from api.progress import counted, progress_bar, say
 from eval.calibrate import Case, Fit, fit, read_cases
 from eval.gold import Gold, load_gold
+from eval.run import require_articles
 from rag.checkpoint import config_path
 from rag.engine import Dateline
 from rag.errors import InputError
@@ -41,7 +41,7 @@ def run_calibration(
     fitted = fit(cases, config.calibration)
     replace(config, calibration=fitted.calibration).save(path)
     Console(highlight=False).print(_table(fitted))
-    print(f"dateline: wrote {path}", file=sys.stderr)
+    say(f"wrote {path}")
 
 
 def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -> list[Case]:
@@ -56,13 +56,14 @@ def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -
             ingest_gold(engine, gold, articles)
         else:
             engine = stack.enter_context(Dateline.open(settings))
+            require_articles(engine, gold)
         progress = stack.enter_context(progress_bar("questions"))
         task = progress.add_task("Reading", total=len(asked.questions))
         return read_cases(engine, asked, lambda done: progress.update(task, completed=done))
 
 
 def _table(fitted: Fit) -> Table:
-    table = Table(title=f"fitted on {fitted.readings} readings")
+    table = Table(title=f"fitted on {counted(fitted.readings, 'reading')}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_row("forced F1, answerable", f"{fitted.forced_f1:.3f}")

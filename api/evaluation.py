@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from api.progress import progress_bar
+from api.progress import progress_bar, say
 from eval.compare import compare, require_pairs
 from eval.gold import Gold, parse_gold, read_text
-from eval.records import Mode, Run, parse_run
-from eval.run import evaluate
+from eval.records import Mode, Run, load_run, parse_run
+from eval.run import evaluate, require_articles
 from eval.table import format_table
 from rag.abilities import Abilities
 from rag.engine import Dateline
@@ -52,10 +51,10 @@ def run_evaluation(settings: Settings, wanted: Wanted) -> None:
         _evaluate(settings, wanted, written)
     except KeyboardInterrupt:
         kept = " and ".join(written) or "nothing"
-        print(f"dateline: interrupted; {kept} was written", file=sys.stderr)
+        say(f"interrupted; {kept} was written")
         raise
     if written:
-        print(f"dateline: wrote {' and '.join(written)}", file=sys.stderr)
+        say(f"wrote {' and '.join(written)}")
 
 
 def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
@@ -64,7 +63,7 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if wanted.report is not None:
         _check_folder(wanted.report)
     abilities = Abilities().without(wanted.without)
-    old = None if wanted.compare is None else _load_run(wanted.compare)
+    old = None if wanted.compare is None else load_run(wanted.compare)
     text = read_text(wanted.gold)
     run = parse_run(text, str(wanted.gold))
     if run is not None:
@@ -104,6 +103,7 @@ def ask_with_progress(
     """
     if not articles and not gold.articles:
         with Dateline.open(settings, abilities=abilities) as engine:
+            require_articles(engine, gold)
             return _ask(engine, gold, mode)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = settings.model_copy(update={"data_dir": Path(folder)})
@@ -115,7 +115,10 @@ def ask_with_progress(
 
 
 def ingest_gold(engine: Dateline, gold: Gold, articles: Sequence[str]) -> None:
-    """The gold's own articles and those under the paths. Raises InputError for an unreadable."""
+    """The gold's own articles and those under the paths.
+
+    Raises InputError for what cannot be read, and if the gold means none of them.
+    """
     collection = [*gold.articles, *read_articles(articles)]
     with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=len(collection))
@@ -123,6 +126,7 @@ def ingest_gold(engine: Dateline, gold: Gold, articles: Sequence[str]) -> None:
             if isinstance(fate, Skipped):
                 raise InputError(f"{fate.where}: {fate.reason}")
             progress.advance(task)
+    require_articles(engine, gold)
 
 
 def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
@@ -130,7 +134,7 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
     with progress_bar("questions") as progress:
         task = progress.add_task("Loading the models", total=total)
 
-        def asked(done: int, _total: int) -> None:
+        def asked(done: int) -> None:
             stage = "Asking" if done < total else "Reckoning"
             progress.update(task, completed=done, description=stage)
 
@@ -140,26 +144,14 @@ def _ask(engine: Dateline, gold: Gold, mode: Mode) -> Run:
         return evaluate(engine, gold, mode, on_progress=asked)
 
 
-def _load_run(path: Path) -> Run:
-    expected = "what 'dateline eval --json' writes"
-    run = parse_run(read_text(path, expected), str(path))
-    if run is None:
-        raise InputError(f"{path}: not a run; expected {expected}")
-    return run
-
-
 def _refuse_asking(wanted: Wanted, run: Run) -> None:
     """A saved run is shown and compared; nothing is asked, so that nothing can be set for it."""
-    if wanted.articles:
-        raise InputError(
-            f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
-            " --articles, or give gold questions"
-        )
-    if wanted.without:
-        raise InputError(
-            f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
-            " --without, or give gold questions"
-        )
+    for option, given in (("--articles", wanted.articles), ("--without", wanted.without)):
+        if given:
+            raise InputError(
+                f"{wanted.gold} is a saved run, of which no question is asked again: leave out"
+                f" {option}, or give gold questions"
+            )
     if wanted.mode is not None and wanted.mode != run["mode"]:
         raise InputError(
             f"{wanted.gold} is a saved run in mode {run['mode']}, not {wanted.mode}: leave out"

@@ -1,6 +1,9 @@
-"""Long work with a progress bar on stderr."""
+"""What long work says on stderr: a bar in a terminal, and lines."""
 
+import sys
+import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -10,6 +13,7 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -18,6 +22,18 @@ from rich.text import Text
 from api.schemas import Fate
 from rag.engine import Dateline
 from rag.formats import read_articles, total_articles
+
+EVERY_SECONDS = 30.0  # between lines where no terminal shows a bar
+
+
+def say(message: str) -> None:
+    """One line of ours on stderr."""
+    print(f"dateline: {message}", file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 update", "2 updates"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class _Rate(ProgressColumn):
@@ -30,9 +46,36 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.1f} {self._unit}/s" if speed else "")
 
 
+class _Lines(Progress):
+    """The same off a terminal, such as in a log: how far the task is, every half a minute."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(console=Console(stderr=True), disable=True)
+        self._unit = unit
+        self._said = time.monotonic()
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        self._say_now_and_then(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._say_now_and_then(task_id)
+
+    def _say_now_and_then(self, task_id: TaskID) -> None:
+        now = time.monotonic()
+        if now - self._said >= EVERY_SECONDS:
+            task = next(task for task in self.tasks if task.id == task_id)
+            total = "" if task.total is None else f" of {task.total:,.0f}"
+            say(f"{task.description}: {task.completed:,.0f}{total} {self._unit}")
+            self._said = now
+
+
 def progress_bar(unit: str) -> Progress:
-    """A bar on stderr that counts `unit`, leaves no trace, and is silent off a terminal."""
+    """A bar on stderr that counts `unit` and leaves no trace; lines where there is no terminal."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        return _Lines(unit)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -42,7 +85,6 @@ def progress_bar(unit: str) -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
 
 

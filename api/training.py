@@ -1,7 +1,6 @@
 """The `train` command: gold files in, a reader in a folder out."""
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from api.progress import progress_bar
+from api.progress import counted, progress_bar, say
 from embeddings.encoder import DEFAULT_ENCODER, packaged_model_folder
 from embeddings.runtime import quiet, usable_cores
 from eval.examples import dev_questions, find_among, training_examples
@@ -64,13 +63,14 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     except OSError as error:
         raise InputError(f"cannot make the folder {wanted.out}: {error.strerror}") from error
     examples = _prepare(settings, wanted, examples)
-    _say(
-        f"{len(examples)} questions: {sum(bool(e.negatives) for e in examples)} with a hard "
-        f"negative, {sum(not e.spans for e in examples)} without an answer"
+    hard, silent = sum(bool(e.negatives) for e in examples), sum(not e.spans for e in examples)
+    say(
+        f"{counted(len(examples), 'question')}: {hard} with a hard negative, "
+        f"{silent} without an answer"
     )
     trainer = Trainer(wanted.out, model, tokenizer, examples, wanted.recipe, device)
     if trainer.updates:
-        _say(f"going on after {trainer.updates} updates")
+        say(f"going on after {counted(trainer.updates, 'update')}")
     config = ReaderConfig(wanted.recipe.max_length, wanted.recipe.stride, _ANSWER_TOKENS)
     reader = ExtractiveReader(
         TorchRunner(model, device, has_bf16(device)), tokenizer, config, "training"
@@ -79,14 +79,15 @@ def run_training(settings: Settings, wanted: Wanted) -> None:
     try:
         _train(trainer, reader, dev, wanted.recipe.checkpoint_minutes)
     except KeyboardInterrupt:
-        _say(f"interrupted after {trainer.updates} updates; the same command goes on from there")
+        done = counted(trainer.updates, "update")
+        say(f"interrupted after {done}; the same command goes on from there")
         raise
     if trainer.updates == before and (wanted.out / "reader").exists():
-        _say(f"{wanted.out} was done: its reader stays as it is")
+        say(f"{wanted.out} was done: its reader stays as it is")
         return
     _save(wanted.out / "reader", model, tokenizer, config)
-    _say(f"wrote {wanted.out / 'reader'}: ask it with DATELINE_READER={wanted.out / 'reader'}")
-    _say("its confidence is not fitted yet: dateline calibrate does that")
+    say(f"wrote {wanted.out / 'reader'}: ask it with DATELINE_READER={wanted.out / 'reader'}")
+    say("its confidence is not fitted yet: dateline calibrate does that")
 
 
 def _train(
@@ -113,7 +114,7 @@ def _train(
                 progress.console.print(_report(step, losses, reader, dev), highlight=False)
                 losses.clear()
                 reported = time.monotonic()
-    _say(f"trained{_dev_figures(reader, dev)}")
+    say(f"trained{_dev_figures(reader, dev)}")
 
 
 def _report(
@@ -155,7 +156,8 @@ def _load(settings: Settings, wanted: Wanted) -> tuple[list[Example], list[Dev]]
         examples: list[Example] = []
         for file in wanted.gold:
             learned = training_examples(golds[file], str(file), find)
-            _say(f"{file}: {len(golds[file].questions)} questions, {len(learned)} examples")
+            asked = counted(len(golds[file].questions), "question")
+            say(f"{file}: {asked}, {counted(len(learned), 'example')}")
             examples += learned
         dev = [pair for file in wanted.dev for pair in dev_questions(golds[file], str(file), find)]
     if not any(example.spans for example in examples):
@@ -178,15 +180,15 @@ def _prepare(settings: Settings, wanted: Wanted, examples: list[Example]) -> lis
     if wanted.negatives:
         at = settings.model_copy(update={"data_dir": wanted.out / "collection"})
         with Dateline.open(at, create=True) as engine:
-            with _counted("articles", "Ingesting", len({e.article.id for e in examples})) as done:
+            with _progress("articles", "Ingesting", len({e.article.id for e in examples})) as done:
                 collect(engine, examples, done)
-            with _counted("questions", "Looking for negatives", len(examples)) as done:
+            with _progress("questions", "Looking for negatives", len(examples)) as done:
                 examples = mine(engine, examples, wanted.negatives, seed, wanted.out, done)
     return examples + twins
 
 
 @contextmanager
-def _counted(unit: str, description: str, total: int) -> Iterator[OnProgress]:
+def _progress(unit: str, description: str, total: int) -> Iterator[OnProgress]:
     with progress_bar(unit) as progress:
         task = progress.add_task(description, total=total)
         yield lambda more: progress.advance(task, more)
@@ -229,7 +231,3 @@ def _save(folder: Path, model: ReaderModel, tokenizer: Tokenizer, config: Reader
     config.save(partial / "dateline.json")
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-
-
-def _say(message: str) -> None:
-    print(f"dateline: {message}", file=sys.stderr)

@@ -127,6 +127,19 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def pad(
+    sequences: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """`INPUTS` for some (token ids, token types), each (len(sequences), length of the longest)."""
+    shape = (len(sequences), max(len(ids) for ids, _ in sequences))
+    padded = np.full(shape, pad_id, dtype=np.int64)
+    mask, padded_types = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for row, (ids, types) in enumerate(sequences):
+        padded[row, : len(ids)], mask[row, : len(ids)] = ids, 1
+        padded_types[row, : len(ids)] = types
+    return padded, mask, padded_types
+
+
 class OnnxModel:
     """An ONNX session over token ids."""
 
@@ -141,17 +154,8 @@ class OnnxModel:
 
     def run(self, encodings: Sequence[Any], pad_id: int = 0) -> list[NDArray[np.float32]]:
         """All outputs for a padded batch of `tokenizers.Encoding`, each (len(encodings), ...)."""
-        length = max(len(encoding.ids) for encoding in encodings)
-        shape = (len(encodings), length)
-        ids = np.full(shape, pad_id, dtype=np.int64)
-        mask = np.zeros(shape, dtype=np.int64)
-        types = np.zeros(shape, dtype=np.int64)
-        for row, encoding in enumerate(encodings):
-            size = len(encoding.ids)
-            ids[row, :size] = encoding.ids
-            mask[row, :size] = 1
-            types[row, :size] = encoding.type_ids
-        feed = dict(zip(INPUTS, (ids, mask, types), strict=True))
+        arrays = pad([(encoding.ids, encoding.type_ids) for encoding in encodings], pad_id)
+        feed = dict(zip(INPUTS, arrays, strict=True))
         # An export drops inputs its model does not use (RoBERTa has no token types).
         return list(self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs}))
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from eval.gold import read_text
-from eval.records import Run, parse_run
-from rag.errors import InputError
+from eval.records import Run, load_run
 
 COLUMNS: dict[str, Callable[[Run], float | None]] = {
     "F1": lambda run: run["f1"],
@@ -42,17 +40,5 @@ def ablation_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
-def load_runs(paths: Sequence[str]) -> list[Run]:
-    """The saved runs. Raises InputError for a file that is none."""
-    expected = "what 'dateline eval --json' writes"
-    runs = []
-    for path in paths:
-        run = parse_run(read_text(path, expected), path)
-        if run is None:
-            raise InputError(f"{path}: not a run; expected {expected}")
-        runs.append(run)
-    return runs
-
-
 if __name__ == "__main__":
-    print(ablation_table(load_runs(sys.argv[1:])))
+    print(ablation_table([load_run(path) for path in sys.argv[1:]]))

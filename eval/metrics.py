@@ -183,8 +183,8 @@ def percentiles(values: Sequence[float]) -> dict[str, float | None]:
     return {name: float(np.percentile(values, rank)) for name, rank in names.items()}
 
 
-def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float] | None:
-    """95% interval of the mean of `values`; the same for the same values and seed.
+def bootstrap_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95% interval of the mean of `values`; the same for the same values.
 
     Bias-corrected and accelerated (BCa; Efron, 1987), as scipy.stats.bootstrap has it, which
     takes n * n steps for the jackknife. That of a mean needs only n: leaving x out moves it by
@@ -198,7 +198,7 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
     center = float(numbers.mean())
     if numbers.min() == numbers.max():
         return float(numbers[0]), float(numbers[0])
-    means = _resampled_means(numbers, np.random.default_rng(seed))
+    means = _resampled_means(numbers, np.random.default_rng(seed=0))
     bias = ndtri((np.mean(means < center) + np.mean(means <= center)) / 2)
     apart = numbers - center
     spread = np.sum(apart**2) ** 1.5

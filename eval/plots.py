@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import shorten
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def plot_risk_coverage(
             xlim=(0, 1.02), ylim=(0, None), xlabel="share answered", ylabel="share wrong of it"
         )
         _percent(axes, "xy")
-        _legend(axes, "upper left")
+        _legend(axes)
     return plot.svg
 
 
@@ -63,7 +63,7 @@ def plot_reliability(main: Sure, answerable: Sure | None) -> str:
         axes.set(xlabel="confidence said", ylabel="share right")
         _percent(axes, "xy")
         if answerable is not None:
-            _legend(axes, "upper left")
+            _legend(axes)
     return plot.svg
 
 
@@ -195,5 +195,5 @@ def _percent(axes: Axes, which: str) -> None:
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def _legend(axes: Axes, where: Literal["upper left"]) -> None:
-    axes.legend(loc=where, frameon=False, fontsize=8.5, labelcolor=MUTED, handlelength=1.4)
+def _legend(axes: Axes) -> None:
+    axes.legend(loc="upper left", frameon=False, fontsize=8.5, labelcolor=MUTED, handlelength=1.4)

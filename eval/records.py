@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Literal, NotRequired
 
 # pydantic cannot check the TypedDict of Python 3.11's own typing.
 from typing_extensions import TypedDict
 
+from eval.gold import read_text
 from rag.errors import InputError
 
 Mode = Literal["end-to-end", "reader", "retrieval"]
@@ -114,6 +116,15 @@ class Run(TypedDict):
     intervals_95: dict[str, Interval | None]
     comparison: NotRequired[Comparison]
     predictions: list[Prediction]
+
+
+def load_run(path: str | Path) -> Run:
+    """The run saved in a file. Raises InputError for a file that is none."""
+    expected = "what 'dateline eval --json' writes"
+    run = parse_run(read_text(path, expected), str(path))
+    if run is None:
+        raise InputError(f"{path}: not a run; expected {expected}")
+    return run
 
 
 def parse_run(text: str, name: str) -> Run | None:

@@ -25,12 +25,12 @@ def evaluate(
     gold: Gold,
     mode: Mode,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Run:
     """The figures of the run, in a form that JSON can hold.
 
     All shares and scores are 0..1, latencies milliseconds; None where the mode or the gold gives
-    nothing to reckon from. `on_progress(done, total)` is called after every question.
+    nothing to reckon from. `on_progress` is told after every question how many are done.
 
     end-to-end: `engine.ask`; the articles retrieved are those of the passages read, and those of
         their stories whose passages were left out because they say the same.
@@ -53,8 +53,21 @@ def evaluate(
             outcome = replace(outcome, gold_articles=found)
         outcomes.append(outcome)
         if on_progress is not None:
-            on_progress(done, len(gold.questions))
+            on_progress(done)
     return figures(outcomes, mode)
+
+
+def require_articles(engine: Dateline, gold: Gold) -> None:
+    """Raise InputError when the gold names articles and the collection holds none of them.
+
+    Every question would be missed, and the gold be blamed for it.
+    """
+    docs = list(dict.fromkeys(doc for question in gold.questions for doc in question.docs))
+    if docs and not any(engine.find_articles([doc]) for doc in docs):
+        raise InputError(
+            f"the collection holds none of the {len(docs)} articles that the gold names in 'docs'"
+            f" (such as {docs[0]!r}): give --articles, or the --data-dir of the right one"
+        )
 
 
 def _ask(

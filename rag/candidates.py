@@ -46,22 +46,20 @@ def merge_spans(spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES) -> 
     A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
     shorter cut of the same words is no second answer) or means the same as its best span.
     """
-    groups: list[list[Span]] = []
-    days: list[Interval | None] = []  # that the best span of each group means
+    groups: list[tuple[list[Span], Interval | None]] = []  # with the days that its best span means
     for span in sorted(spans, key=lambda s: (-s.score, s.passage.article.id, s.start)):
-        if any(_overlap(span, other) for group in groups for other in group):
+        if any(_overlap(span, other) for group, _ in groups for other in group):
             continue
         if not normalize_answer(span.text):
             continue
         when = _when(span) if abilities.dates else None
-        for group, day in zip(groups, days, strict=True):
-            if _same(group[0], day, span, when, abilities):
+        for group, days in groups:
+            if _same(group[0], days, span, when, abilities):
                 group.append(span)
                 break
         else:
-            groups.append([span])
-            days.append(when)
-    return groups
+            groups.append(([span], when))
+    return [group for group, _ in groups]
 
 
 def _when(span: Span) -> Interval | None:
@@ -133,16 +131,12 @@ def rank_candidates(
     groups = merge_spans(weigh_spans(spans, hits, calibration), abilities)
     if not abilities.merging:
         groups = [list(told) for group in groups for told in _by_story(group, stories)]
-    scored = []
+    candidates = []
     for group in groups:
         lowest = group[0].score - _CORROBORATES
         group = [span for span in group if span.score >= lowest]
         told = _by_story(group, stories)
-        scores = [story[0].score for story in told]
-        scored.append((_combined(scores), group, told))
-    scored.sort(key=lambda item: -item[0])
-    candidates = []
-    for score, group, told in scored:
+        score = _combined([story[0].score for story in told])
         when = next((days for s in group if (days := _when(s))), None) if abilities.dates else None
         candidates.append(Candidate(group[0].text, score, told, when))
-    return candidates
+    return sorted(candidates, key=lambda candidate: -candidate.score)

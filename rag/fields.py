@@ -116,6 +116,7 @@ def _checked_id(value: object) -> str:
 
 
 def either(field: str) -> str:
+    """The names that a field may go by, for a message: "'text', 'body' or 'content'"."""
     *names, last = (f"'{name}'" for name in NAMES[field])
     return f"{', '.join(names)} or {last}"
 

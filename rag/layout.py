@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+# Distances, in sizes of the letters unless said otherwise.
+_USUAL_LEADING = 1.2  # where a document has too few lines to tell its own
+_WIDE_GAP = 1.35  # times the usual distance of baselines: space between paragraphs
+_WIDE_GAP_OF_FEW = 1.7
+_INDENT = 0.5
+_NEXT_COLUMN = 10
+_FULL_LINE = 0.8  # of the longest line around
+
 _EDGE_LINES = 2  # of a page, at its top and at its foot, where headers and page numbers stand
 _PAGE_NUMBER = re.compile(
     r"page \d{1,4}(?: (?:of|/) \d{1,4})?|\d{1,4} ?(?:of|/) ?\d{1,4}|[-–—|] ?\d{1,4} ?[-–—|]", re.I
@@ -109,12 +117,15 @@ def _breaks(lines: Sequence[Line], i: int, leading: dict[int, float]) -> bool:
         return True
     ended = _SENTENCE_END.search(above.text.rstrip()) is not None
     drop = above.y - line.y
-    if drop <= 0 or drop > 10 * line.size:  # the next column or page
+    if drop <= 0 or drop > _NEXT_COLUMN * line.size:  # the next column or page
         return ended or _had_room(lines, i)
     return (
-        drop > 1.35 * leading.get(round(line.size), 1.2 * line.size)
+        drop > _WIDE_GAP * leading.get(round(line.size), _USUAL_LEADING * line.size)
         # In a document of a few lines the usual distance may be that between paragraphs.
-        or (ended and (drop > 1.7 * line.size or line.x - above.x > line.size / 2))
+        or (
+            ended
+            and (drop > _WIDE_GAP_OF_FEW * line.size or line.x - above.x > _INDENT * line.size)
+        )
         or _had_room(lines, i)
     )
 
@@ -131,7 +142,7 @@ def _had_room(lines: Sequence[Line], i: int) -> bool:
         if _same_size(near, above) and abs(near.x - above.x) < 3 * above.size
     ]
     first_word = line.text.split(maxsplit=1)[0]
-    return len(above.text) + 1 + len(first_word) < 0.8 * max(around)
+    return len(above.text) + 1 + len(first_word) < _FULL_LINE * max(around)
 
 
 def _same_size(one: Line, other: Line) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tantivy
 
-from rag.names import APOSTROPHES, HYPHENS
+from rag.folding import APOSTROPHES, HYPHENS
 from rag.wordings import Form, analyzer, query, telling_words, terms_of, wordings
 
 LEXICAL = "passages-and-articles-2"

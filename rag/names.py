@@ -1,146 +1,53 @@
-"""Names, and the writings of one text: when two texts name the same."""
+"""When two texts name one person or place."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.folding import HYPHENS, LINKS, MARKS, OFFICES, fold
 from rag.transliteration import OTHER_NAMES, same_sound, sound
 
-HYPHENS = "-‐‑‒–—―−﹘﹣－"
-APOSTROPHES = "'’‘‛′`´ʹʻʼʽʾʿˈ＇"
-_MARKS = APOSTROPHES + '"‚“”„‟″«»‹›「」『』＂'
-
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
-    | {"ı": "i", "ə": "a", "ŋ": "n"}
-)
-_NO_MARKS = str.maketrans("", "", _MARKS)
-_COMBINING = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f]+")
-_SIMPLE = re.compile(r"[a-z0-9 ]*")
-_POSSESSIVE = re.compile(rf"(?<=\w)[{_MARKS}]s(?!\w)")
-_SPACED_HYPHEN = re.compile(rf"(?<=\w)\s*[{HYPHENS}]+\s*(?=\w)")
-_INNER_HYPHEN = re.compile(rf"(?<=\w)\.?[{HYPHENS}](?=\w)")
-_INNER_MARK = re.compile(f"[{HYPHENS}{_MARKS}]")
-_MINUS = re.compile(rf"(?<!\w)[{HYPHENS}](?=\d)")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_INITIALS = re.compile(r"(?<!\w)([^\W\d_])\.\s*(?=[^\W\d_](?:\.|\s|$))")
-_LONE_LETTERS = re.compile(r"(?<!\w)[^\W\d_](?: [^\W\d_](?!\w))+")
-_NO_WORD = re.compile(r"(?:(?<!\d)\.|\.(?!\d)|[^\w\s.]|_)+")
-
-_words = re.compile(r"\w+").findall
-_ARTICLES = frozenset(["a", "an", "the"])
-_OFFICES = frozenset(
-    _words(
-        "president chancellor minister premier senator congressman congresswoman governor mayor "
-        "ambassador envoy secretary chairman chairwoman director commissioner commander spokesman "
-        "spokeswoman spokesperson professor lawyer"
-    )
-)
-_TITLES = _OFFICES | frozenset(
-    _words(
-        "mr mrs ms miss mx dr doctor sir dame lord lady prof sen representative rep gov judge "
-        "justice general gen colonel col captain capt lieutenant lt major maj sergeant sgt "
-        "admiral king queen prince princess emperor sheikh sultan emir ayatollah imam rabbi pope "
-        "cardinal archbishop bishop reverend rev father sister chief chair coach"
-    )
-)
-_RANKS = frozenset(
-    _words(
-        "prime foreign vice deputy former ex interim acting then late finance "
-        "defence defense interior justice health transport environment energy agriculture "
-        "education home attorney press state lead grand supreme crown first us uk"
-    )
-)
-"""What stands between an article and a title."""
-_LINKS = frozenset(_words("of for and or in at on from to by with as against under over who"))
-
-
-@lru_cache(maxsize=10_000)
-def fold(text: str) -> str:
-    """The key by which two writings of one answer are the same; folding it changes nothing.
-
-    Without case, compatibility forms, diacritics, quotation marks, possessives and points of
-    initials, with spaces for hyphens, and without articles and titles in front ("President").
-    """
-    words = _plain(text).split()
-    while first := _titles_end(words):
-        words = words[first:]
-    return " ".join(words)
-
-
-def _plain(text: str) -> str:
-    """Lower-case words in letters without marks, separated by single spaces."""
-    while True:  # what one rule leaves, another may change; two rounds are usual
-        before = text
-        text = _POSSESSIVE.sub("", text).translate(_NO_MARKS)
-        if not text.isascii():
-            text = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
-            text = _COMBINING.sub("", unicodedata.normalize("NFD", text))
-        text = _SPACED_HYPHEN.sub(" ", text.casefold())
-        text = _MINUS.sub("minus ", text)
-        text = _THOUSANDS.sub("", text)
-        text = _INITIALS.sub(r"\1", text)
-        text = " ".join(_NO_WORD.sub(" ", text).split())
-        text = _LONE_LETTERS.sub(lambda match: match[0].replace(" ", ""), text)
-        if text == before or _SIMPLE.fullmatch(text):
-            return text
-
-
-def _titles_end(words: Sequence[str]) -> int:
-    """Index of the first word after articles and titles; 0 where nothing would be left."""
-    first = 0
-    while first < len(words) - 1 and words[first] in _ARTICLES:
-        first += 1
-    end = first
-    for index in range(first, len(words)):
-        if words[index] in _TITLES:
-            end = index + 1
-        elif words[index] not in _RANKS:
-            break
-    # "Minister for Water" is no Water.
-    return end if end < len(words) and words[end] not in _LINKS else first
-
-
 _ONE_NAME = {fold(name): fold(names[0]) for names in OTHER_NAMES for name in names}
-
+"""Each name that has others -> the first of them, both folded."""
 
 _PARTICLES = frozenset(
-    _words(
-        "al el bin ibn bint ben abu de da do dos das del della di du la le las los van von der "
-        "den ter ten zu af av y e of the"
-    )
+    """
+    al el bin ibn bint ben abu de da do dos das del della di du la le las los van von der den
+    ter ten zu af av y e of the
+    """.split()
 )
 """Words of a name that are written small."""
-_DROPPED = frozenset(["al", "el"])
+_DROPPED = frozenset(["al", "el"])  # as some writings do
 _TELLING_APART = frozenset(
-    _words(
-        "north south east west northern southern eastern western central new old upper lower "
-        "great greater little equatorial democratic republic papua anti non ex former public "
-        "national"
-    )
+    """
+    north south east west northern southern eastern western central new old upper lower great
+    greater little equatorial democratic republic papua anti non ex former public national
+    """.split()
 )
 """What makes another place of a place: no part of it is said alone."""
 _KINDS = frozenset(
-    _words(
-        "agency airport army association authority bank bay board bridge building camp centre "
-        "center church city club college commission committee company congress corporation corp "
-        "council county court day department district force forces foundation fund games "
-        "government group guard hall hospital hotel house inc institute island islands lake "
-        "league ltd market ministry mountain museum office palace park parliament party police "
-        "press prize province region river road school sea senate service square stadium state "
-        "states station street street team times tower town union united university valley "
-        "village war monday tuesday wednesday thursday friday saturday sunday january february "
-        "april june july august september october november december"
-    )
+    """
+    agency airport army association authority bank bay board bridge building camp centre center
+    church city club college commission committee company congress corporation corp council
+    county court day department district force forces foundation fund games government group
+    guard hall hospital hotel house inc institute island islands lake league ltd market ministry
+    mountain museum office palace park parliament party police press prize province region river
+    road school sea senate service square stadium state states station street street team times
+    tower town union united university valley village war monday tuesday wednesday thursday
+    friday saturday sunday january february april june july august september october november
+    december
+    """.split()
 )
 """What many are called, with other words beside it."""
-_SEVERAL = re.compile(r"[/&;:]|,.*,|\b(?:and|or)\b")
+_SEVERAL = re.compile(r"[/&;:]|,.*,|\b(?:and|or)\b")  # more than one is named
+# "her deputy", "47": what stands beside a name with a comma between
 _DESCRIBES = re.compile(r"(?:(?:a|an|the|his|her|its|their)\b|\d)", re.IGNORECASE)
 _LONGEST_DESCRIPTION = 4  # words
-_ARABIC_ARTICLE = re.compile(rf"\b[ae]l[{HYPHENS}]", re.IGNORECASE)
-_NOT_LEFT_OUT = _KINDS | _TELLING_APART | _LINKS
+_INNER_HYPHEN = re.compile(rf"(?<=\w)\.?[{HYPHENS}](?=\w)")  # Amir-Dovlat, J.-P.
+_INNER_MARK = re.compile(f"[{HYPHENS}{MARKS}]")
+_ARABIC_ARTICLE = re.compile(rf"\b[ae]l[{HYPHENS}]", re.IGNORECASE)  # al-Sisi
+_NOT_LEFT_OUT = _KINDS | _TELLING_APART | LINKS
 
 
 def same_name(a: str, b: str) -> bool:
@@ -213,12 +120,12 @@ def _bare_name(text: str) -> list[str]:
         before = words[:index]
         if not words[index][:1].isupper() and words[index] not in _PARTICLES:
             break
-        if not words[index][:1].isupper() or not _LINKS.isdisjoint(before):
+        if not words[index][:1].isupper() or not LINKS.isdisjoint(before):
             continue
         # "the hydrologist Emil Brandeck", but not "the capital Vessen"
         described = index <= _LONGEST_DESCRIPTION and all(map(str.islower, before[1:]))
         described = described and before[-1].islower() and before[-1] not in _PARTICLES
-        if before[-1].lower() in _OFFICES or (described and len(words) - index > 1):
+        if before[-1].lower() in OFFICES or (described and len(words) - index > 1):
             return words[index:]
     return words
 

@@ -10,22 +10,13 @@ from rag.units import MEASURES, parse_unit, units_agree
 
 Bound = Literal["least", "most", "about"]
 
-_words = re.compile(r"\w+").findall
-_UNITS = {
-    word: number
-    for number, word in enumerate(
-        _words(
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-            "fifteen sixteen seventeen eighteen nineteen"
-        )
-    )
-}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        _words("twenty thirty forty fifty sixty seventy eighty ninety"), start=2
-    )
-}
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen"
+).split()
+_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_BELOW_TWENTY = {word: number for number, word in enumerate(_NUMBER_WORDS)}
+_TENS = {word: 10 * number for number, word in enumerate(_TENS_WORDS, start=2)}
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 _SCALES |= {"trillion": 10**12, "dozen": 12}
 _SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mln": 10**6, "bn": 10**9, "b": 10**9}
@@ -45,7 +36,12 @@ _BOUNDS: dict[str, Bound] = {
     **dict.fromkeys(["approximately", "an estimated", "close to", "just over"], "about"),
     **dict.fromkeys(["just under", "a little over", "~"], "about"),
 }
-_MORE_NUMBER = re.compile(rf"(?:{'|'.join((*_UNITS, *_TENS, *_SCALES))})\b")
+_SCALE = "|".join(_SCALES)
+_SCALE_NEXT = re.compile(rf"\s?({_SCALE})\b")
+_SHORT_SCALE_NEXT = re.compile(rf"({'|'.join(_SHORT_SCALES)})\b")  # "5m", but "5 m" are metres
+_LARGE_SCALE_NEXT = re.compile(r"[\s-](million|billion|trillion)\b")
+_OF_A_SCALE = re.compile(rf"[\s-](?:of\s)?a[\s-]({_SCALE})\b")
+_MORE_NUMBER = re.compile(rf"(?:{'|'.join((*_BELOW_TWENTY, *_TENS))}|{_SCALE})\b")
 _LATER_CAPITAL = re.compile(r"\s[A-Z]")
 _FILLER = re.compile(r"(?:the|only|just|exactly|a total of|a record|all)\s+")
 _BOUND = re.compile(
@@ -54,6 +50,13 @@ _BOUND = re.compile(
 _CURRENCIES = {"us$": "dollar", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"}
 _CURRENCIES |= {"a$": "australian dollar", "c$": "canadian dollar", "₽": "rouble", "₴": "hryvnia"}
 _CURRENCY = re.compile("|".join(re.escape(c) for c in sorted(_CURRENCIES, key=len, reverse=True)))
+_PART = re.compile(
+    rf"(?:(?P<count>a|an|{'|'.join(_NUMBER_WORDS[1:10])})[\s-])?"
+    rf"(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})\b(?!\s+(?:of\s+)?\d)"
+)
+_AND_A_PART = re.compile(rf"(?:\s|-)and(?:\s|-){_PART.pattern}")
+_HOUR = re.compile(r"^an? ")  # "half an hour"
+_LETTERS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d.,:/]*\d)")
 
 
@@ -108,26 +111,14 @@ def _number(text: str) -> tuple[Fraction, str] | None:
     value, rest = Fraction(match[0].replace(",", "")), text[match.end() :]
     if rest[:1] in _SIGNS:
         return value + _SIGNS[rest[0]], rest[1:].strip()
-    scale = re.match(r"\s?(hundred|thousand|million|billion|trillion|dozen)\b", rest)
-    short = re.match(r"(k|mn|m|mln|bn|b|tn|trn)\b", rest)
-    if scale:
+    if scale := _SCALE_NEXT.match(rest):
         return value * _SCALES[scale[1]], rest[scale.end() :].strip(" -")
-    if short:
+    if short := _SHORT_SCALE_NEXT.match(rest):
         return value * _SHORT_SCALES[short[1]], rest[short.end() :].strip(" -")
-    attached = re.match(r"[a-z]+", rest)
+    attached = _LETTERS.match(rest)
     if attached and attached[0] not in MEASURES:
         return None  # "3D"
     return value, rest.strip()
-
-
-_WORDS = re.compile(r"[a-z]+")
-_PART = re.compile(
-    rf"(?:(?P<count>a|an|one|two|three|four|five|six|seven|eight|nine)[\s-])?"
-    rf"(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})\b(?!\s+(?:of\s+)?\d)"
-)
-_AND_A_PART = re.compile(rf"(?:\s|-)and(?:\s|-){_PART.pattern}")
-_HOUR = re.compile(r"^an? ")  # "half an hour"
-_OF_A_SCALE = re.compile(r"[\s-](?:of\s)?a[\s-](hundred|thousand|million|billion|trillion|dozen)\b")
 
 
 def _number_in_words(text: str) -> tuple[Fraction, str] | None:
@@ -135,25 +126,22 @@ def _number_in_words(text: str) -> tuple[Fraction, str] | None:
     # "third" alone is a rank, "half" is not.
     if match and (match["count"] or match["part"] == "half"):
         value = _part(match)
-        scaled = _OF_A_SCALE.match(text, match.end())
-        if scaled:
+        if scaled := _OF_A_SCALE.match(text, match.end()):
             return value * _SCALES[scaled[1]], text[scaled.end() :].strip(" -")
         return value, _HOUR.sub("", text[match.end() :].strip(" -"))
     value, end = _cardinal(text)
     if not end:
         return None
-    more = _AND_A_PART.match(text, end)
-    if more:
+    if more := _AND_A_PART.match(text, end):
         value, end = value + _part(more), more.end()
-        scale = re.compile(r"[\s-](million|billion|trillion)\b").match(text, end)
-        if scale:
+        if scale := _LARGE_SCALE_NEXT.match(text, end):
             value, end = value * _SCALES[scale[1]], scale.end()
     return value, text[end:].strip(" -")
 
 
 def _part(match: re.Match[str]) -> Fraction:
     count = match["count"]
-    return Fraction(_UNITS.get(count, 1) if count else 1, _PARTS[match["part"]])
+    return Fraction(_BELOW_TWENTY.get(count, 1), _PARTS[match["part"]])
 
 
 def _cardinal(text: str) -> tuple[Fraction, int]:
@@ -163,17 +151,17 @@ def _cardinal(text: str) -> tuple[Fraction, int]:
     """
     total = group = end = 0
     least = 10**15  # what the next scale or word has to stay under
-    for match in _WORDS.finditer(text):
+    for match in _LETTERS.finditer(text):
         word, between = match[0], text[end : match.start()]
         if end and between.strip(" -") not in ("", "and"):
             break
         if word == "and" or (word in ("a", "an") and not end):
             following = text[match.end() :].strip().split(" ")[0].split("-")[0]
-            if following not in (_SCALES if word != "and" else {**_UNITS, **_TENS}):
+            if following not in (_SCALES if word != "and" else {**_BELOW_TWENTY, **_TENS}):
                 break
             continue
-        if word in _UNITS and ((group % 10 == 0 and group % 100 != 10) or not group):
-            group += _UNITS[word]
+        if word in _BELOW_TWENTY and ((group % 10 == 0 and group % 100 != 10) or not group):
+            group += _BELOW_TWENTY[word]
         elif word in _TENS and group % 100 == 0:
             group += _TENS[word]
         elif word == "hundred" and 0 <= group < 100:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from rag.names import fold
+from rag.folding import fold
 
 _WORD = re.compile(r"[^\W\d_]+")
 FEWEST_LETTERS = 4

@@ -26,10 +26,12 @@ _WORD = re.compile(r"\w+")
 
 SAME_TEXT = 0.7
 """Share of the shorter text's shingles found in the longer from which they may be one story."""
+# The first paragraphs, of which an edited reprint keeps some words in a row and a page with the
+# same list of other news below another text keeps none.
 _LEAD = 100  # shingles
 _SAME_LEAD = 0.2
 _HALF = 0.5
-_NEARLY_ALL = 0.9
+_NEARLY_ALL = 0.9  # of a text that was only retouched
 
 Hashes = NDArray[np.int64]
 
@@ -128,13 +130,14 @@ def group_stories(articles: Iterable[Article]) -> dict[str, tuple[Article, ...]]
 def describe(articles: Iterable[Article]) -> Story:
     """The story that the articles tell, and how each of the others relates to the fullest."""
     fullest, *others = fullest_first(articles)
-    return Story(
-        (Telling(fullest, "fullest"), *(Telling(a, _relation(a, fullest)) for a in others))
-    )
+    whole = Shingles.of(fullest.text)
+    told = (Telling(other, _relation(other, fullest, whole)) for other in others)
+    return Story((Telling(fullest, "fullest"), *told))
 
 
-def _relation(article: Article, fullest: Article) -> Relation:
-    own, whole = Shingles.of(article.text), Shingles.of(fullest.text)
+def _relation(article: Article, fullest: Article, whole: Shingles) -> Relation:
+    """What the article is to the fullest telling, whose shingles are `whole`."""
+    own = Shingles.of(article.text)
     there, back = own.contained_in(whole), whole.contained_in(own)
     if there >= _NEARLY_ALL:
         return "reprint" if back >= _NEARLY_ALL else "truncated copy"

@@ -7,7 +7,7 @@ Every function works within the caller's transaction.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,8 +43,7 @@ def add(connection: sa.Connection, articles: Sequence[Article]) -> None:
 
 def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Take articles that are about to be deleted out of their stories."""
-    texts: dict[str, Shingles] = {}
-    _read_texts(connection, ids, texts)
+    texts = _read_texts(connection, ids)
     told = members(connection, texts).values()
     left = sorted({other for story in told for other in story if other not in texts})
     for article_id, own in texts.items():
@@ -68,9 +67,7 @@ def remove(connection: sa.Connection, ids: Sequence[str]) -> None:
             .where(tellings.article_id.in_(alone))
             .values(story=tellings.article_id)
         )
-    rest: dict[str, Shingles] = {}
-    _read_texts(connection, left, rest)
-    _link(connection, rest)
+    _link(connection, _read_texts(connection, left))
 
 
 def members(connection: sa.Connection, ids: Iterable[str]) -> dict[str, list[str]]:
@@ -124,7 +121,7 @@ def _link(connection: sa.Connection, unlinked: Mapping[str, Shingles]) -> None:
     pairs = set()
     for one, own in unlinked.items():
         found = _candidates(connection, one, own)
-        _read_texts(connection, found, texts)
+        texts |= _read_texts(connection, [other for other in found if other not in texts])
         pairs |= {(min(one, o), max(one, o)) for o in found if same_story(own, texts[o])}
     _insert(connection, tables.pairs, [{"first": a, "second": b} for a, b in sorted(pairs)])
     names = {i: min(told) for i, told in members(connection, {i for p in pairs for i in p}).items()}
@@ -152,7 +149,8 @@ def _candidates(connection: sa.Connection, article_id: str, own: Shingles) -> li
     held, tellings = tables.fingerprints.c, tables.tellings.c
     shared: Counter[str] = Counter()
     rare: list[int] = []
-    for some in tables.portions(numbers := own.fingerprints.tolist()):
+    numbers = own.fingerprints.tolist()
+    for some in tables.portions(numbers):
         counts = sa.select(held.hash, sa.func.count().label("articles")).where(held.hash.in_(some))
         for row in connection.execute(counts.group_by(held.hash)):
             if row.articles <= _COMMON:
@@ -176,12 +174,12 @@ def _candidates(connection: sa.Connection, article_id: str, own: Shingles) -> li
     ]
 
 
-def _read_texts(
-    connection: sa.Connection, ids: Collection[str], texts: dict[str, Shingles]
-) -> None:
-    """Look up into `texts` what it does not hold yet."""
-    for some in tables.portions([i for i in ids if i not in texts]):
+def _read_texts(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Shingles]:
+    """Id -> its text's shingles; only ids that exist."""
+    texts: dict[str, Shingles] = {}
+    for some in tables.portions(ids):
         query = sa.select(tables.articles.c.id, tables.articles.c.text).where(
             tables.articles.c.id.in_(some)
         )
         texts |= {row.id: Shingles.of(row.text) for row in connection.execute(query)}
+    return texts

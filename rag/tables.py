@@ -15,6 +15,7 @@ from rag.types import Article, Skipped
 
 
 def read_jsonl(lines: Iterable[bytes], name: str) -> Iterator[Article | Skipped]:
+    """Lines are counted from 1, and `name` is what to call the file; blank ones are passed over."""
     for number, line in enumerate(lines, 1):
         if line.strip():
             yield read_article(f"{name}:{number}", partial(_json_fields, line))

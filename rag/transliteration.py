@@ -32,41 +32,37 @@ OTHER_NAMES: tuple[tuple[str, ...], ...] = (
     ("Hezbollah", "Hizbullah", "Hizbollah", "Hizballah"),
     ("al-Qaeda", "al-Qaida"),
 )
-"""Places, and two organisations, that news calls by several names.
+"""Places, and two organisations, that news calls by several names: chosen by hand, not complete."""
 
-From Wikipedia's "List of renamed populated places" and "List of country names in various
-languages" (English), and the UN Group of Experts on Geographical Names' list of country names.
-"""
-
-# What one sound is written like; applied in this order to folded words without spaces.
+# What one sound is written like; applied in this order to folded words without spaces. "E" stands
+# for a sound of its own, so that no later rule takes it for the letter.
 _SOUNDS = tuple(
     (re.compile(pattern), letters)
     for pattern, letters in [
-        (r"^ab[du]+[aeu]l(?=.{3})", "abdal"),
-        (r"^(?:tsch|tch)", "ch"),
-        (r"^(?:ye|je)(?=.{3})", "e"),
-        (r"s(?:h|z)?ch", "sh"),
-        (r"wsk", "vsk"),
-        (r"(?<=[eo])ff$", "v"),
-        (r"ph", "f"),
-        (r"[kq]h", "k"),
-        (r"gh(?=[aeiou])", "g"),
-        (r"dh", "d"),
-        (r"th", "t"),
-        (r"ck|q", "k"),
-        (r"c(?=[aoukrl])", "k"),
-        (r"x", "ks"),
-        (r"ee", "i"),
-        (r"(?:iy|yi|ii|yy|ij|ie|y|i)$", "i"),
-        (r"(?:a|e|ae)[iy](?=.)(?!$)", "E"),
-        (r"(?:a|e)[iy]$", "E"),
-        (r"(?<=[aeiou])y(?=[aeiou])", ""),
-        (r"oo|ou", "u"),
-        (r"u", "o"),
-        (r"(?<=.{4})e(?=d$)", "a"),
-        (r"(?<=[ao])h$", ""),
-        (r"(.)\1+", r"\1"),
-        (r"^[gk](?=[aeio].{4})", "k"),
+        (r"^ab[du]+[aeu]l(?=.{3})", "abdal"),  # Abdul-, Abdel-, Abdollah
+        (r"^(?:tsch|tch)", "ch"),  # Tschaikowsky, Tchaikovsky
+        (r"^(?:ye|je)(?=.{3})", "e"),  # Yeltsin, Jelzin
+        (r"s(?:h|z)?ch", "sh"),  # Khrushchev
+        (r"wsk", "vsk"),  # Lewandowski
+        (r"(?<=[eo])ff$", "v"),  # Romanoff
+        (r"ph", "f"),  # Joseph
+        (r"[kq]h", "k"),  # Kharkiv, Sheikh
+        (r"gh(?=[aeiou])", "g"),  # Afghan
+        (r"dh", "d"),  # Riyadh
+        (r"th", "t"),  # Thessaloniki
+        (r"ck|q", "k"),  # Qatar
+        (r"c(?=[aoukrl])", "k"),  # Carl
+        (r"x", "ks"),  # Alexei
+        (r"ee", "i"),  # Rasheed
+        (r"(?:iy|yi|ii|yy|ij|ie|y|i)$", "i"),  # Zelenskyy, Zelensky, Zelenskiy
+        (r"(?:ae?|e)[iy](?=.)|[ae][iy]$", "E"),  # Hussein, Husayn
+        (r"(?<=[aeiou])y(?=[aeiou])", ""),  # Aliyev
+        (r"oo|ou", "u"),  # Mahmoud
+        (r"u", "o"),  # Muhammad
+        (r"(?<=.{4})e(?=d$)", "a"),  # Mohammed
+        (r"(?<=[ao])h$", ""),  # Abdullah
+        (r"(.)\1+", r"\1"),  # Mohammad
+        (r"^[gk](?=[aeio].{4})", "k"),  # Gaddafi, Kadafi
     ]
 )
 

@@ -2,8 +2,7 @@
 
 import re
 
-_words = re.compile(r"\w+").findall
-_KINDS = {
+_WRITINGS = {
     "%": "% percent pct",
     "kilometre": "km kms kilometer",
     "metre": "m meter",
@@ -53,10 +52,10 @@ _KINDS = {
     "riyal": "",
     "hryvnia": "uah",
 }
-MEASURES = {word: name for name, others in _KINDS.items() for word in (name, *others.split())}
+MEASURES = {word: name for name, others in _WRITINGS.items() for word in (name, *others.split())}
 """Each way to write a unit of measure, and its name here."""
 _QUALIFIERS = frozenset(
-    _words("square cubic nautical australian canadian gigawatt megawatt kilowatt")
+    "square cubic nautical australian canadian gigawatt megawatt kilowatt".split()
 )
 _PEOPLE = {
     "person": "person people persons human humans lives life others",
@@ -66,12 +65,11 @@ _PEOPLE = {
 }
 _PEOPLE_WORD = {word: name for name, words in _PEOPLE.items() for word in words.split()}
 _COUNTED_PEOPLE = frozenset(
-    _words(
-        "passenger civilian child man woman soldier survivor victim resident student pupil worker "
-        "migrant refugee hostage officer troop member voter protester employee fighter inmate "
-        "patient prisoner journalist official villager farmer teenager girl boy teacher crew "
-        "adult"
-    )
+    """
+    passenger civilian child man woman soldier survivor victim resident student pupil worker
+    migrant refugee hostage officer troop member voter protester employee fighter inmate patient
+    prisoner journalist official villager farmer teenager girl boy teacher crew adult
+    """.split()
 )
 _IRREGULAR = {"children": "child", "men": "man", "women": "woman", "feet": "foot"}
 # "7 May", "10 am", "one of them", "88 votes to 51", "2 in 3"
@@ -141,4 +139,4 @@ def units_agree(a: str, b: str) -> bool:
         other = b if a == "person" else a
         return other in _PEOPLE or other.split()[-1] in _COUNTED_PEOPLE
     # "police officer" and "officer", but not "cubic metre" and "metre"
-    return a.split()[-1] == b.split()[-1] and a.split()[-1] not in _KINDS
+    return a.split()[-1] == b.split()[-1] and a.split()[-1] not in _WRITINGS

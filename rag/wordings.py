@@ -15,13 +15,11 @@ from rag.transliteration import OTHER_NAMES, same_sound
 # Nearly every passage holds them: they tell none apart, and are most of the work of a search.
 # "May" is missing, for it is a month.
 _FUNCTION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a about after an and are as at be been before being by can could did do does during for "
-        "from had has have her his how in into is it its of on or s should than that the their "
-        "then there these this those to was were what when where which who whom whose why will "
-        "with would",
-    )
+    """
+    a about after an and are as at be been before being by can could did do does during for from had
+    has have her his how in into is it its of on or s should than that the their then there these
+    this those to was were what when where which who whom whose why will with would
+    """.split()
 )
 _WORD = re.compile(r"\w+")
 _LONGEST_COMPOUND = 3  # words

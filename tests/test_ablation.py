@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from runs import prediction, run
 
-from eval.ablation import ablation_table, load_runs
+from eval.ablation import ablation_table
+from eval.records import load_run
 from rag.errors import InputError
 
 
@@ -25,10 +26,10 @@ def test_a_row_for_every_run() -> None:
     ]
 
 
-def test_runs_are_read_from_files(tmp_path: Path) -> None:
+def test_a_run_is_read_from_its_file(tmp_path: Path) -> None:
     saved = run(prediction("a"), without=["dates"])
     (tmp_path / "run.json").write_text(json.dumps(saved))
     (tmp_path / "gold.jsonl").write_text("{}")
-    assert load_runs([str(tmp_path / "run.json")]) == [saved]
+    assert load_run(tmp_path / "run.json") == saved
     with pytest.raises(InputError, match=r"gold\.jsonl: not a run; expected what 'dateline eval"):
-        load_runs([str(tmp_path / "gold.jsonl")])
+        load_run(tmp_path / "gold.jsonl")

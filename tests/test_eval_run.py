@@ -11,7 +11,7 @@ from rich.console import Console
 
 from eval.gold import Gold, Question
 from eval.outcome import holds, is_relevant
-from eval.run import evaluate
+from eval.run import evaluate, require_articles
 from eval.table import format_table
 from rag.errors import InputError, ModelError
 from rag.types import Answer, Article, Citation, Hit, Interval, Passage, Reply, Timings
@@ -393,10 +393,17 @@ def test_an_unknown_mode_is_refused() -> None:
 
 
 def test_progress_is_told_after_every_question() -> None:
-    told: list[tuple[int, int]] = []
-    engine = FakeEngine(SAYS)
-    evaluate(engine, Gold(QUESTIONS), "end-to-end", on_progress=lambda *at: told.append(at))
-    assert told == [(done, 8) for done in range(1, 9)]
+    told: list[int] = []
+    evaluate(FakeEngine(SAYS), Gold(QUESTIONS), "end-to-end", on_progress=told.append)
+    assert told == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_gold_of_which_the_collection_holds_nothing_is_refused() -> None:
+    lost = question("lost", "Ann", docs=("moon", "sun"))
+    with pytest.raises(InputError, match=r"none of the 2 articles .*'moon'.* --data-dir"):
+        require_articles(FakeEngine({}, [CUP]), Gold((lost,)))
+    require_articles(FakeEngine({}, [CUP]), Gold((lost, question("found", "Ann"))))
+    require_articles(FakeEngine({}, [CUP]), Gold((question("trap", docs=()),)))
 
 
 def test_articles_are_named_by_id_or_stem() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.names import fold, same_name
+from rag.folding import fold
+from rag.names import same_name
 from rag.transliteration import OTHER_NAMES, same_sound
 
 

@@ -16,8 +16,19 @@ from embeddings.runtime import (
     cache_folder,
     files_hash,
     length_batches,
+    pad,
     usable_cores,
 )
+
+# --- pad
+
+
+def test_the_shorter_are_padded_to_the_longest_and_masked_there() -> None:
+    ids, mask, types = pad([([7], [0]), ([8, 9], [0, 1])], pad_id=5)
+    assert ids.tolist() == [[7, 5], [8, 9]]
+    assert mask.tolist() == [[1, 0], [1, 1]]
+    assert types.tolist() == [[0, 0], [0, 1]]
+
 
 # --- length_batches
 

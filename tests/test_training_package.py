@@ -6,7 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForQuestionAnswering
+from typer import BadParameter
 
+from api.package import main
 from rag.checkpoint import packaged_model
 from rag.network import ReaderModel
 from rag.training.package import average, package
@@ -38,6 +40,11 @@ def test_one_run_is_its_own_mean() -> None:
     before = tiny(1).tensors()
     after = average([tiny(1)], [1.0]).tensors()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_a_weight_is_given_for_each_reader_or_for_none(tmp_path: Path) -> None:
+    with pytest.raises(BadParameter, match="1 for 2 readers"):
+        main([tmp_path, tmp_path], tmp_path / "out", [1.0])
 
 
 @pytest.mark.real

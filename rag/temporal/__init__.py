@@ -9,7 +9,7 @@ from rag.temporal.anchors import WORD_START, anchor
 from rag.temporal.days import years
 from rag.temporal.expressions import Context, Timex
 from rag.temporal.timex import parse
-from rag.temporal.words import CLOCK, DAYPART, NUMBER, UNIT
+from rag.temporal.words import CLOCK, DAY_OF_WEEK, DAYPART, NUMBER, UNIT
 from rag.types import Interval
 
 _AROUND = 1000  # characters each side in which the sentence is looked for
@@ -17,6 +17,7 @@ _BEFORE = 60  # characters before the words in which an expression may begin
 # Every replacement is one character long: offsets stay.
 _PLAIN = str.maketrans("’‘\u00a0\u202f\u2009\n\t\r‑", "''      -")
 _PLAIN_LINES = {key: value for key, value in _PLAIN.items() if chr(key) != "\n"}
+# Without any of these no expression of time begins: it tells at once for most words.
 _HINT = re.compile(
     r"\d|day|week|month|year|quarter|decade|centur|night|morning|evening|afternoon|morrow"
     r"|\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|spring"
@@ -25,30 +26,32 @@ _HINT = re.compile(
     r"|eleventh|earlier|later)",
     re.I,
 )
+# Words that an answer may begin with before its expression: "by the end of", "shortly before noon".
 _LEAD = re.compile(
     rf"(?:on|in|at|by|since|from|until|till|before|after|during|around|about|approximately|roughly"
     rf"|nearly|almost|just|only|as|early|late|soon|between|over|throughout|through|for|of|the"
-    rf"|shortly|immediately|soon|long|well|dusk|first light|hours|minutes|small|local time|o'clock"
-    rf"|effective"
-    rf"|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly|perhaps"
-    rf"|probably|likely|no later than|back"
-    rf"|not|later|earlier|some point|again|ahead|prior to|following|sundown|breakfast|lunch"
-    rf"|{DAYPART}|{CLOCK})(?:,? |-)",
+    rf"|shortly|immediately|long|well|dusk|first light|hours|minutes|small|local time|o'clock"
+    rf"|effective|starting|beginning|or|most|much|part|parts|all|rest|sometime|some time|possibly"
+    rf"|perhaps|probably|likely|no later than|back|not|later|earlier|some point|again|ahead"
+    rf"|prior to|following|sundown|breakfast|lunch|{DAYPART}|{CLOCK})(?:,? |-)",
     re.I,
 )
+# What an answer may go on with behind it; anything else makes it part of something larger.
 _TAIL = re.compile(
-    rf"'?s?\)?$|[,;:(–—]| [(–—-]| (?:on|in|at|of|by|after|before|when|while|as|with|for|to|from"
-    rf"|and|or|but|until|since|during|because|where|that|which|at|near|around|about|ahead|following"
-    rf"|local|early|late|alone|onwards?|a|the|if|unless|so|ago|itself|{DAYPART})\b",
+    rf"'?s?\)?$|[,;:(–—]| [(–—-]"
+    rf"| (?:on|in|at|of|by|after|before|when|while|as|with|for|to|from|and|or|but|until|since"
+    rf"|during|because|where|that|which|near|around|about|ahead|following|local|early|late|alone"
+    rf"|onwards?|a|the|if|unless|so|ago|itself|{DAYPART})\b",
     re.I,
 )
 _YEAR_ALONE = re.compile(r"[12]\d{3}$")
 _COUNT = re.compile(rf"(?:in |about |some )?{NUMBER}(?P<counted> {UNIT})?$", re.I)
 _UNIT_NEXT = re.compile(rf" {UNIT}", re.I)
+# What stands before a word of time and makes it one of something larger, or no time at all.
 _TAKEN_IN = re.compile(
     r"\b(?:last|next|this|that|past|coming|previous|following|preceding|same|every|each|most|any|a"
     r"|an|one|some|alternate|many|first|second|third|fourth|final|subsequent|earlier|later"
-    r"|the day (?:before|after)|(?:mon|tues|wednes|thurs|fri|satur|sun)day,?(?: the)?) $",
+    rf"|the day (?:before|after)|{DAY_OF_WEEK},?(?: the)?) $",
     re.I,
 )
 _RECURRENT = re.compile(r"\b(?:every|each|most|any|an?|one|some|alternate|many|other) $", re.I)

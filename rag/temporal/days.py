@@ -130,6 +130,7 @@ def occurrence(of_year: Callable[[int], Interval], today: date, which: Which) ->
     `of_year` raises ValueError for a year that has none, as with 29 February.
     """
     found = []
+    # Eight years may lie between two days of 29 February: 1896 and 1904.
     for year in range(today.year - 8, today.year + 9):
         try:
             found.append(of_year(year))

@@ -7,17 +7,24 @@ from rag.temporal import words
 from rag.temporal.days import (
     MONTHS_IN,
     Grain,
-    Which,
     month_later,
     one_day,
     period,
     shifted,
     weekday,
 )
-from rag.temporal.expressions import ANCHORED, WHICH, Context, Match, Meaning, relative_step
+from rag.temporal.expressions import (
+    ANCHORED,
+    STEPS,
+    TOWARDS,
+    WHICH,
+    Context,
+    Match,
+    Meaning,
+    relative_step,
+)
 from rag.types import Interval
 
-_STEPS = {"last": -1, "this": 0, "next": 1}
 _CLOCKED = ("hour", "minute")
 _SHORT = ("sun", "sat", "mon", "wed", "fri", "thu", "tue")
 _LATER = re.compile(r"\blater (?:on )?$", re.I)
@@ -41,26 +48,25 @@ def on_weekday(m: Match, ctx: Context) -> Meaning | None:
         return None
     number = words.weekday(m["weekday"])
     if (step := relative_step(m)) is not None:
-        base = ctx.anchor(m.start(), m.end(), False)
-        if base is None or base.days is None:
+        base = ctx.counted_from(m)
+        if base is None:
             return None, "day"
-        edge = base.days.start if step < 1 else base.days.end
-        which: Which = "last" if step < 0 else "next" if step > 0 else "this"
-        return one_day(weekday(number, edge, which)), "day"
+        edge = base.start if step < 1 else base.end
+        return one_day(weekday(number, edge, TOWARDS[step])), "day"
     if ctx.today is None:
         return None, "day"
     groups = m.groupdict()
     if week := groups["week"] or groups["week_before"]:
-        monday = period(ctx.today, "week", _STEPS[week.lower()]).start
+        monday = period(ctx.today, "week", STEPS[week.lower()]).start
         return one_day(monday + timedelta(days=number)), "day"
     if m["further"]:  # "Tuesday week"
         weeks = 2 if m["further"] == "fortnight" else 1
         return one_day(weekday(number, ctx.today, "next") + timedelta(weeks=weeks)), "day"
     said = m["which"] or m["which_after"]
     if said is None:
-        which = ctx.which(m)
+        told = ctx.which(m)
         later = _LATER.search(ctx.sentence[: m.start()])
-        return one_day(weekday(number, ctx.today, "this" if later else which)), "day"
+        return one_day(weekday(number, ctx.today, "this" if later else told)), "day"
     which = WHICH[said.lower()]
     if which == "this" and ctx.which(m) == "past":
         which = "past"
@@ -89,35 +95,44 @@ def near_day(m: Match, ctx: Context) -> Meaning | None:
 
 def near_unit(m: Match, ctx: Context) -> Meaning | None:
     """ "last week", "the following month", "the year before last"."""
-    grain: Grain = "weekend" if m["unit"].lower() == "weekend" else words.unit(m["unit"])[0]
+    grain = words.grain(m["unit"])
     if (step := relative_step(m)) is not None:
-        base = ctx.anchor(m.start(), m.end(), False)
-        if base is None or base.days is None:
+        base = ctx.counted_from(m)
+        if base is None:
             return None, grain
         if grain == "day":
-            edge = base.days.end if step > 0 else base.days.start
+            edge = base.end if step > 0 else base.start
             return one_day(edge + timedelta(days=step)), grain
-        return period(base.days.start, grain, step), grain
+        return period(base.start, grain, step), grain
     if ctx.today is None:
         return None, grain
-    which = WHICH[m["which"].lower()]
-    step = _STEPS[which]
-    if grain == "weekend" and step:
-        step = 0 if m["which"].lower() in ("the coming", "coming", "this coming") else step
-        if m["which"].lower() in ("the past", "past", "this past"):
-            step = -1 if ctx.today.weekday() < 6 else 0
-    elif grain == "weekend" and ctx.today.weekday() < 5 and ctx.which(m) == "past":
-        step = -1
-    if m["which"].lower() in ("the past", "the coming") and grain != "weekend":
+    said = m["which"].lower()
+    if grain == "weekend":
+        return period(ctx.today, grain, _weekends_off(m, ctx)), grain
+    step = STEPS[WHICH[said]]
+    if said in ("the past", "the coming"):
         return _window(ctx.today, 1, grain, step), grain
     if grain == "day":
         return None
     return period(ctx.today, grain, step), grain
 
 
+def _weekends_off(m: Match, ctx: Context) -> int:
+    """How many weekends on from the one of this week; "this past" is the one just behind us."""
+    assert ctx.today is not None
+    said = m["which"].lower()
+    if said.endswith("coming"):
+        return 0
+    if said.endswith("past"):
+        return -1 if ctx.today.weekday() < 6 else 0
+    step = STEPS[WHICH[said]]
+    is_behind = step == 0 and ctx.today.weekday() < 5 and ctx.which(m) == "past"
+    return -1 if is_behind else step
+
+
 def unit_but_one(m: Match, ctx: Context) -> Meaning | None:
     """ "the week before last", "the month after next"."""
-    grain: Grain = "weekend" if m["unit"].lower() == "weekend" else words.unit(m["unit"])[0]
+    grain = words.grain(m["unit"])
     if ctx.today is None:
         return None, grain
     return period(ctx.today, grain, -2 if m["side"].lower() == "before last" else 2), grain
@@ -125,8 +140,7 @@ def unit_but_one(m: Match, ctx: Context) -> Meaning | None:
 
 def the_unit(m: Match, ctx: Context) -> Meaning | None:
     """ "at the weekend"; "the year" and "the month" mean the ones we are in."""
-    said = m["unit"].lower()
-    grain: Grain = "weekend" if said == "weekend" else words.unit(said)[0]
+    grain = words.grain(m["unit"])
     if grain == "weekend":
         if ctx.today is None:
             return None, grain
@@ -137,8 +151,8 @@ def the_unit(m: Match, ctx: Context) -> Meaning | None:
         return weekend, grain
     if not _PART_OF.search(ctx.sentence[: m.start()]):
         return None
-    base = ctx.anchor(m.start(), m.end(), False) if grain == "day" else None
-    day = base.days.start if base and base.days else ctx.today
+    base = ctx.counted_from(m) if grain == "day" else None
+    day = ctx.today if base is None else base.start
     return (period(day, grain) if day else None), grain
 
 
@@ -155,17 +169,19 @@ def units_around(m: Match, ctx: Context) -> Meaning | None:
     """ "the past two weeks", "within ten days"."""
     if m["unit"].lower() in _CLOCKED:
         return None
-    grain, size = words.unit(m["unit"])
+    grain, size = words.step(m["unit"])
     if ctx.today is None:
         return None, grain
-    count = 1 if m["number"] is None else words.number(m["number"])
+    number = m.groupdict().get("number")
+    count = 1 if number is None else words.number(number)
     backwards = m["window"].lower().split()[-1] in ("past", "last", "previous")
     if m["window"].lower() == "within" and ctx.which(m) == "past":
         return None, grain
     return _window(ctx.today, count * size, grain, -1 if backwards else 1), grain
 
 
-def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
+def _moved(ctx: Context, m: Match, sign: int) -> Meaning:
+    """Today moved by what is counted: days and weeks lead to a day, longer units to one of them."""
     if ctx.today is None or _INEXACT.search(ctx.sentence[: m.start()]):
         return None, "day"
     count = words.number(m["number"])
@@ -173,24 +189,19 @@ def _counted(ctx: Context, m: Match, sign: int) -> Meaning:
     if said in _CLOCKED:
         hours = count if said == "hour" else 0
         return one_day(ctx.today + sign * timedelta(days=hours // 24)), "day"
-    grain, size = words.unit(said)
-    moved = shifted(one_day(ctx.today), "day", grain, sign * count * size)
-    return moved, grain
+    grain, size = words.step(said)
+    return shifted(one_day(ctx.today), "day", grain, sign * count * size), grain
 
 
 def ago(m: Match, ctx: Context) -> Meaning | None:
     """ "two weeks ago", "a year ago today"."""
-    days, grain = _counted(ctx, m, -1)
+    days, grain = _moved(ctx, m, -1)
     exact = (m["exact"] or "").lower()
     if days is None or ctx.today is None or not exact or m["unit"].lower() in _CLOCKED:
         return days, grain
-    count = words.number(m["number"])
-    unit, size = words.unit(m["unit"])
-    back = -count * size
-    if unit in ("day", "week"):
-        there = shifted(one_day(ctx.today), "day", unit, back).start
-    else:
-        there = month_later(ctx.today, back * MONTHS_IN[unit])
+    there = days.start
+    if grain not in ("day", "week"):
+        there = month_later(ctx.today, -words.number(m["number"]) * MONTHS_IN[grain])
     if "week" in exact or "month" in exact:
         finer: Grain = "week" if "week" in exact else "month"
         return period(there, finer), finer
@@ -201,7 +212,7 @@ def from_now(m: Match, ctx: Context) -> Meaning | None:
     """ "in two weeks' time", "in three days" of what is to come, "a month from now"."""
     if m["time"] is None and (m["in"] is None or ctx.which(m) != "future"):
         return None
-    return _counted(ctx, m, 1)
+    return _moved(ctx, m, 1)
 
 
 def weekdays_ago(m: Match, ctx: Context) -> Meaning | None:
@@ -230,8 +241,7 @@ def the_nth(m: Match, ctx: Context) -> Meaning | None:
         return None, "day"
     first = ctx.today.replace(day=1)
     if m["monthly"]:
-        step = {"last": -1, "next": 1}.get(said, 0)
-        return one_day(month_later(first, step).replace(day=day)), "day"
+        return one_day(month_later(first, STEPS.get(said, 0)).replace(day=day)), "day"
     of_months = [month_later(first, step) for step in range(-3, 4)]
     choices = [
         start.replace(day=day)

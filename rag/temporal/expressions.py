@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from rag.temporal.days import Grain, Which, occurrence
-from rag.temporal.tense import Sense, sense_at
+from rag.temporal.tense import sense_at
+from rag.temporal.verbs import Sense
 from rag.temporal.words import YEAR
 from rag.types import Interval
 
@@ -52,6 +53,11 @@ class Context:
             sense = sense_at(self.sentence, m.start(), m.end(), month)
         return "past" if sense < 0 else "future" if sense > 0 else "near"
 
+    def counted_from(self, m: Match) -> Interval | None:
+        """The days that the expression counts from, None if the sentence does not tell."""
+        base = self.anchor(m.start(), m.end(), False)
+        return None if base is None else base.days
+
 
 WHICH: dict[str, Which] = {
     **dict.fromkeys(("last", "past", "this past", "the past", "this last"), "last"),
@@ -63,6 +69,9 @@ ANCHORED = {
     **dict.fromkeys(("same", "very same", "that", "that same", "that very"), 0),
     **dict.fromkeys(("next", "following", "subsequent"), 1),
 }
+# A period from the one that counts as "this".
+STEPS: dict[str, int] = {"last": -1, "this": 0, "next": 1}
+TOWARDS: dict[int, Which] = {-1: "last", 0: "this", 1: "next"}
 _DEICTIC = (
     r"(?P<which>(?:this |the )?(?:past|coming)|this last|last|this|(?:the )?current|next|upcoming)"
 )
@@ -81,25 +90,23 @@ _DATELINE = re.compile(r"[A-Z][A-Z .-]+,\s*$")
 
 def relative_step(m: Match) -> int | None:
     """-1 for "the previous", 0 for "the same", 1 for "the following", which need an anchor."""
-    text = m["relative"]
-    if text is None:
-        return None
-    return ANCHORED[text.lower().removeprefix("the ").strip()]
+    text = m.groupdict().get("relative")
+    return None if text is None else ANCHORED[text.lower().removeprefix("the ").strip()]
 
 
-def named_year(m: Match, ctx: Context) -> int | None:
+def _named_year(m: Match, ctx: Context) -> int | None:
     """The year that an expression names, if it does; ValueError if it cannot be known."""
-    if m["year"] is not None:
-        return int(m["year"])
-    if m["yearly"] is None:
+    groups = m.groupdict()
+    if groups.get("year") is not None:
+        return int(groups["year"])
+    if groups.get("yearly") is None:
         return None
-    named = m["yearly"].lower().removeprefix("the ")
-    if named in ANCHORED and named != "next":
-        base = ctx.anchor(m.start(), m.end(), False)
-        day = base.days.start if base and base.days else None
-        step = ANCHORED[named]
+    named = groups["yearly"].lower().removeprefix("the ")
+    if named in STEPS:
+        day, step = ctx.today, STEPS[named]
     else:
-        day, step = ctx.today, {"last": -1, "this": 0, "next": 1}[named]
+        base = ctx.counted_from(m)
+        day, step = None if base is None else base.start, ANCHORED[named]
     if day is None:
         raise ValueError("the year cannot be known")
     return day.year + step
@@ -107,21 +114,18 @@ def named_year(m: Match, ctx: Context) -> int | None:
 
 def yearly(m: Match, ctx: Context, of_year: Callable[[int], Interval], grain: Grain) -> Meaning:
     """What comes once a year, in the year that is named or fits the sentence."""
-    year = named_year(m, ctx)
+    year = _named_year(m, ctx)
     if year is not None:
         return of_year(year), grain
-    groups = m.groupdict()
-    if groups.get("relative"):
-        base = ctx.anchor(m.start(), m.end(), False)
-        if base is None or base.days is None:
+    if (step := relative_step(m)) is not None:
+        base = ctx.counted_from(m)
+        if base is None:
             return None, grain
-        step = relative_step(m)
-        which: Which = "last" if step == -1 else "next" if step == 1 else "this"
-        return occurrence(of_year, base.days.start, which), grain
+        return occurrence(of_year, base.start, TOWARDS[step]), grain
     if ctx.today is None:
         return None, grain
-    if groups.get("which"):
-        which = WHICH[groups["which"].lower()]
+    if said := m.groupdict().get("which"):
+        which = WHICH[said.lower()]
         if which == "this" and grain == "season":
             which = ctx.which(m, True)
         return occurrence(of_year, ctx.today, which), grain

@@ -8,7 +8,7 @@ from rag.temporal.days import months, one_day, season, years
 from rag.temporal.expressions import Context, Match, Meaning, yearly
 from rag.types import Interval
 
-_NAMES = ("march", "april", "may", "june", "august")
+_OTHER_WORDS = ("march", "april", "may", "june", "august")  # or names of persons
 _BEFORE_MONTH = re.compile(
     r"(?:^|[(,;:–—-]\s*|\b(?:in|since|by|until|till|before|after|during|from|through|for|of|to|and|or"
     r"|around|about|between|early|mid|mid-|late|on|throughout|over|as|this|last|next)[ -])$",
@@ -40,7 +40,8 @@ _LIKELY_YEAR = re.compile(
     re.I,
 )
 _OF_ELSE = re.compile(r" of (?!the year)")
-_NINETIES = ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")
+_DECADES = {"twent": 1920, "thirt": 1930, "fort": 1940, "fift": 1950, "sixt": 1960}
+_DECADES |= {"sevent": 1970, "eight": 1980, "ninet": 1990}  # without -ies
 
 
 def iso(m: Match, ctx: Context) -> Meaning | None:
@@ -63,16 +64,12 @@ def digits(m: Match, ctx: Context) -> Meaning | None:
 
 def dated(m: Match, ctx: Context) -> Meaning | None:
     """ "6 December", "Dec. 6, 2023"."""
-    if not _is_month(m, ctx, dated=True):
-        return None
     month, day = words.month(m["month"]), words.ordinal(m["day"])
     return yearly(m, ctx, lambda year: one_day(date(year, month, day)), "day")
 
 
 def day_range(m: Match, ctx: Context) -> Meaning | None:
     """ "3-5 March": of a span that holds the 3 alone, the first day."""
-    if not _is_month(m, ctx, dated=True):
-        return None
     month, first, last = words.month(m["month"]), words.ordinal(m["day"]), words.ordinal(m["last"])
     joined = m["join"].strip().lower()
     if last <= first:
@@ -89,12 +86,12 @@ def day_range(m: Match, ctx: Context) -> Meaning | None:
     )
 
 
-def _is_month(m: Match, ctx: Context, dated: bool = False) -> bool:
-    """Whether the word is a month and no person, verb or adjective; `dated` has a day with it."""
+def _is_month(m: Match, ctx: Context) -> bool:
+    """Whether the word, with no day beside it, is a month and no person, verb or adjective."""
     name, small = m["month"], m["month"].lower()
-    if dated or (small not in _NAMES and (len(name) > 4 or name[0].isupper() or small == "july")):
+    if small not in _OTHER_WORDS and (len(name) > 4 or name[0].isupper() or small == "july"):
         return True
-    if small not in _NAMES:  # "dec", "mar", "sun" in small letters are other words
+    if small not in _OTHER_WORDS:  # "dec", "mar", "sun" in small letters are other words
         return False
     if name[0].islower() and small in ("may", "march", "august"):
         return bool(m["year"])
@@ -153,8 +150,8 @@ def whole_decade(m: Match, ctx: Context) -> Meaning | None:
     if _AGED.search(ctx.sentence[: m.start()]):
         return None
     said = m["decade"].lower()
-    if said[0].isalpha():
-        first = 1900 + 10 * next(i + 2 for i, name in enumerate(_NINETIES) if said.startswith(name))
+    if said in _DECADES:
+        first = _DECADES[said]
     else:
         first = int(said) if len(said) == 4 else 1900 + int(said)
     if first < 1930 and len(said) != 4:

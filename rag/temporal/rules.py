@@ -7,6 +7,7 @@ from rag.temporal import deictic, named
 from rag.temporal.expressions import DIRECTED, OF_MONTH, OF_YEAR, Context, Match, Meaning, Timex
 from rag.temporal.words import (
     DAY,
+    DAY_OF_WEEK,
     DAYPART,
     HOLIDAY,
     MONTH,
@@ -28,7 +29,6 @@ def _rule(pattern: str, meaning: Callable[[Match, Context], Meaning | None]) -> 
 _JOIN = r"(?P<join> ?(?:-|–|—|/|&) ?| (?:to|until|till|through|and|or|to the|and the) )"
 _LAST = r"(?P<last>[0-3]?\d(?:st|nd|rd|th)?(?!\d))(?!\w)"
 _APPROX = r"(?:(?:about|around|roughly|nearly|almost|some|exactly|just|only|approximately) )?"
-_YEARLESS = r"(?P<year>(?!))?(?P<yearly>(?!))?"
 
 RULES: tuple[Rule, ...] = (
     _rule(
@@ -45,7 +45,7 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:the )?{DAY}[ -](?:of )?{MONTH}{OF_YEAR}?", named.dated),
     _rule(rf"{MONTH} (?:the )?{DAY}{OF_YEAR}?", named.dated),
     _rule(rf"(?:the )?{HOLIDAY}{OF_YEAR}?", named.named_holiday),
-    _rule(rf"{DIRECTED}{HOLIDAY}{_YEARLESS}", named.named_holiday),
+    _rule(rf"{DIRECTED}{HOLIDAY}", named.named_holiday),
     _rule(rf"{DIRECTED}?(?:month of )?{MONTH}{OF_YEAR}?", named.whole_month),
     _rule(
         rf"(?P<the>the )?{DIRECTED}?{SEASON}{OF_YEAR}?(?:[-–/](?:\d\d){{1,2}}(?!\d))?",
@@ -63,7 +63,7 @@ RULES: tuple[Rule, ...] = (
         deictic.near_day,
     ),
     _rule(
-        rf"(?:the )?{NUMBER} (?P<name>(?:mon|tues|wednes|thurs|fri|satur|sun)day)s? ago",
+        rf"(?:the )?{NUMBER} (?P<name>{DAY_OF_WEEK})s? ago",
         deictic.weekdays_ago,
     ),
     _rule(
@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"(?P<window>(?:in|over|within|during) the (?:next|coming|last|past)) "
-        rf"(?P<number>(?!))?{UNIT}(?<!s)(?! of\b)",
+        rf"{UNIT}(?<!s)(?! of\b)",
         deictic.units_around,
     ),
     _rule(
@@ -115,6 +115,7 @@ RULES: tuple[Rule, ...] = (
 
 
 # All patterns in one, a group for each: most words begin no expression, and this tells at once.
+# Its groups have no names, so that no pattern above may refer back to one of its own.
 _ANY = re.compile(
     "|".join("(" + re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern) + ")" for pattern, _ in RULES),
     re.I,

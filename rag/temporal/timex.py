@@ -21,9 +21,9 @@ from rag.temporal.words import CLOCK, DAYPART, NUMBER, ORDINAL, UNIT, WEEKDAY
 from rag.types import Interval
 
 _PARTS: dict[str, Part] = {
-    **dict.fromkeys(("early", "start", "beginning", "opening"), "early"),
+    **dict.fromkeys(("early", "early part", "start", "beginning"), "early"),
     **dict.fromkeys(("mid", "middle"), "mid"),
-    **dict.fromkeys(("late", "end", "close", "closing"), "late"),
+    **dict.fromkeys(("late", "latter part", "end", "close"), "late"),
     **dict.fromkeys(("first half", "1st half"), "first half"),
     **dict.fromkeys(("second half", "2nd half", "latter half", "last half"), "second half"),
 }
@@ -33,7 +33,7 @@ _PART = re.compile(
     r"|(?:first|second|1st|2nd|latter|last) half) of (?:the year (?=\d))?",
     re.I,
 )
-_SO_FAR = re.compile(r"(?P<side>earlier|later)(?: (?:in|on))? |(?P<far>so far )", re.I)
+_SO_FAR = re.compile(r"(?P<side>earlier|later)(?: (?:in|on))? |so far ", re.I)
 _OF_PERIOD = re.compile(
     rf"(?:the )?{ORDINAL}(?: {NUMBER})? (?:(?P<unit>day|week|weekend|month|quarter|year)s?"
     rf"|{WEEKDAY}) (?:of|in) ",
@@ -44,11 +44,13 @@ _AROUND = re.compile(
     r" (?:of|(?P<from>starting|beginning|commencing|ending)(?: on)?) (?:the )?",
     re.I,
 )
-_UNIT_NEXT = r"\b(?! \w+day| week| month| year)"
+_NO_UNIT_NEXT = r"\b(?! \w+day| week| month| year)"
+# "two days later", "the week after Easter", "a week today"; but "the week before last" is another.
 _COUNTED = re.compile(
     rf"(?:the (?:very )?(?P<one>day|night|morning|evening|week|weekend|month|year)|{NUMBER} {UNIT})"
-    rf"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last{_UNIT_NEXT})"
-    rf"|after(?! next{_UNIT_NEXT})|following|prior to|on|from)(?!\w)|(?= (?:today|tomorrow)\b))",
+    rf"(?: (?P<side>later|earlier|afterwards?|previously|before(?! last{_NO_UNIT_NEXT})"
+    rf"|after(?! next{_NO_UNIT_NEXT})|following|prior to|on|from)(?!\w)"
+    r"|(?= (?:today|tomorrow)\b))",
     re.I,
 )
 _DATE_NEXT = re.compile(rf"(?:a )?{WEEKDAY}(?:,? (?:on )?| \(|, )(?=(?:the )?[\w]*\d|[A-Z])", re.I)
@@ -56,12 +58,13 @@ _DAY_NUMBER = re.compile(r"\d|th\b")
 _SUFFIX = re.compile(rf",? (?:in the |at )?{DAYPART}(?!\w)", re.I)
 _LEADS = re.compile(rf"(?:on|in|at|of|the|dawn|{DAYPART}|{CLOCK}) ", re.I)
 _RANGE = re.compile(
-    r" ?(?P<join>-|–|—)(?: ?)|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
+    r" ?(?:-|–|—) ?|,? (?P<word>to|until|till|through|and|or|into)(?: on| in| the)* ",
     re.I,
 )
-_FIXED = re.compile(r"\d{4}|year|ago|yesterday|today|last|next", re.I)
+_FIXED_BY_ITSELF = re.compile(r"\d{4}|year|ago|yesterday|today|last|next", re.I)
 _WEEKDAY_ONLY = re.compile(rf"(?:on )?{WEEKDAY}(?: {DAYPART})?$", re.I)
 _FROM = re.compile(r"(?:between|from|anywhere from) (?:the )?", re.I)
+_FROM_BEFORE = re.compile(rf"\b{_FROM.pattern}$", re.I)
 _EVENT = re.compile(r" (?:(?:the|an?|his|her|its|their|it|he|she|they)\b|[A-Z])")
 _OF_EVENT = re.compile(r"'s? | \w")
 _SIDE_BY_SIDE = re.compile(r",? (?:just |only )?")
@@ -118,7 +121,7 @@ def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
     if earlier is None or earlier.days is None:
         return unknown
     start_days = earlier.days
-    if first.days and first.days.end < last.days.start and _FIXED.search(left):
+    if first.days and first.days.end < last.days.start and _FIXED_BY_ITSELF.search(left):
         start_days = first.days
     return _joined(ctx, at, m, start_days, last)
 
@@ -126,7 +129,7 @@ def _range(ctx: Context, at: int, first: Timex) -> Timex | None:
 def _joined(ctx: Context, at: int, m: re.Match[str], first: Interval, last: Timex) -> Timex | None:
     if last.days is None or last.days.end < first.start:
         return None
-    between = _FROM.match(ctx.sentence[max(0, at - 8) : at])
+    between = _FROM_BEFORE.search(ctx.sentence, 0, at)
     adjacent = last.days.start - first.end <= timedelta(days=1)
     if (m["word"] or "").lower() in ("and", "or") and not between and not adjacent:
         return Timex(at, last.end, None, last.grain)  # two times, not the days between them
@@ -139,8 +142,7 @@ def _composed(ctx: Context, at: int) -> Timex | None:
     if m := _SO_FAR.match(text, at):
         return _so_far(ctx, at, m)
     if (m := _PART.match(text, at)) and (inner := _inner(ctx, m.end())):
-        name = (m["part"] or m["edge"]).lower()
-        part = _PARTS[{"early part": "early", "latter part": "late"}.get(name, name)]
+        part = _PARTS[(m["part"] or m["edge"]).lower()]
         days = inner.days and portion(inner.days, inner.grain, part)
         return replace(inner, start=at, days=days)
     if m := _OF_PERIOD.match(text, at):
@@ -208,8 +210,7 @@ def _of_period(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
         end = month_later(start, step) - timedelta(days=1)
     if start < whole.start or end > whole.end:
         return Timex(at, inner.end, None, "day")
-    grain: Grain = "day" if unit == "day" else words.unit(unit)[0]
-    return Timex(at, inner.end, Interval(start, end), grain)
+    return Timex(at, inner.end, Interval(start, end), words.grain(unit))
 
 
 def _around(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
@@ -262,7 +263,7 @@ def _counted(ctx: Context, at: int, m: re.Match[str]) -> Timex | None:
         return Timex(at, end, None, "day")
     if said in ("hour", "minute"):
         return Timex(at, end, inner.days, inner.grain)
-    unit, size = words.unit("day" if said in ("morning", "evening") else said)
+    unit, size = words.step("day" if said in ("morning", "evening") else said)
     count = sign * size * (1 if m["one"] else words.number(m["number"]))
     edge = inner.days
     if inner.grain != "day" and unit == "day":

@@ -10,26 +10,22 @@ from rag.temporal.days import Grain
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-
-def _listed(text: str) -> list[str]:
-    return text.split()
-
-
-_NUMBERS = _listed(
+_NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-    " sixteen seventeen eighteen nineteen twenty"
-)
-_ORDINALS = _listed(
+    " sixteen seventeen eighteen nineteen"
+).split()
+_ORDINALS = (
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
     " thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
     " twenty-first twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth"
     " twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"
-)
-_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80}
-_TENS |= {"ninety": 90, "hundred": 100}
+).split()
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70}
+_TENS |= {"eighty": 80, "ninety": 90}
 
+DAY_OF_WEEK = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 WEEKDAY = (
-    r"(?P<weekday>(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    rf"(?P<weekday>{DAY_OF_WEEK}"
     r"|(?:mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)(?:\.|(?=,? \d)))(?![\w-]*s\b)(?!\w)"
 )
 MONTH = (
@@ -39,7 +35,7 @@ MONTH = (
 YEAR = r"(?P<year>(?:1[0-9]|20|21)\d\d)(?![\w%]|[,.]\d)"
 DAY = (
     rf"(?P<day>[0-3]?\d(?:st|nd|rd|th)?(?!\d|[.:,]\d)"
-    rf"|(?:{'|'.join(sorted(_ORDINALS[1:], key=len, reverse=True))}))(?!\w)"
+    rf"|(?:{'|'.join(_ORDINALS[1:])}))(?!\w)"
 )
 NUMBER = (
     rf"(?P<number>an?(?: couple(?: of)?)?|\d{{1,4}}|{'|'.join(_NUMBERS[:0:-1])}"
@@ -50,11 +46,7 @@ UNIT = (
     r"|minute)s?(?!\w)"
 )
 SEASON = r"(?P<season>spring|summer|autumn|fall|winter)(?:time)?(?!\w)"
-ORDINAL = (
-    r"(?P<ordinal>\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|last|final"
-    r"|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
-    r"|seventeenth|eighteenth|nineteenth|twentieth|twenty-first)(?!\w)"
-)
+ORDINAL = rf"(?P<ordinal>\d{{1,2}}(?:st|nd|rd|th)|last|final|{'|'.join(_ORDINALS[1:22])})(?!\w)"
 DAYPART = (
     r"(?:morning|afternoon|evening|night|lunchtime|midday|noon|midnight|dawn|dusk|nightfall"
     r"|daybreak|sunrise|sunset|teatime|breakfast)"
@@ -147,23 +139,28 @@ def weekday(word: str) -> int:
     return WEEKDAYS.index(word[:3].lower())
 
 
-def unit(word: str) -> tuple[Grain, int]:
-    """A unit as a grain and how many of it: a fortnight is two weeks, a night a day."""
-    word = word.lower()
-    if word == "fortnight":
-        return "week", 2
-    if word == "centurie":
-        return "century", 1
-    if word == "weekend":
-        return "week", 1
-    grains: dict[str, Grain] = {
-        "day": "day",
-        "night": "day",
-        "week": "week",
-        "month": "month",
-        "quarter": "quarter",
-        "year": "year",
-        "decade": "decade",
-        "century": "century",
-    }
-    return grains[word], 1
+_GRAINS: dict[str, Grain] = {
+    "day": "day",
+    "night": "day",
+    "weekend": "weekend",
+    "week": "week",
+    "fortnight": "week",
+    "month": "month",
+    "quarter": "quarter",
+    "year": "year",
+    "decade": "decade",
+    "century": "century",
+    "centurie": "century",
+}
+
+
+def grain(word: str) -> Grain:
+    """What kind of period a unit names; a night is a day. KeyError for an hour or a minute."""
+    return _GRAINS[word.lower()]
+
+
+def step(word: str) -> tuple[Grain, int]:
+    """What counting one of a unit moves by, and how many of it: a fortnight is two weeks, and from
+    one weekend to the next it is a week."""
+    named = grain(word)
+    return ("week" if named == "weekend" else named), 2 if word.lower() == "fortnight" else 1

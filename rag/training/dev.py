@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from embeddings.runtime import pad
 from rag.network import ReaderModel
 
 
@@ -20,20 +21,13 @@ class TorchRunner:
 
     def run(self, encodings: Sequence[Any], pad_id: int = 0) -> list[NDArray[np.float32]]:
         """Start, end (len(encodings), length) and relevance (len(encodings),) logits."""
-        length = max(len(encoding.ids) for encoding in encodings)
-        ids = torch.full((len(encodings), length), pad_id)
-        mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            size = len(encoding.ids)
-            ids[row, :size] = torch.tensor(encoding.ids)
-            mask[row, :size] = 1
-            types[row, :size] = torch.tensor(encoding.type_ids)
+        arrays = pad([(encoding.ids, encoding.type_ids) for encoding in encodings], pad_id)
         training = self._model.training
         self._model.eval()
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
         ):
-            outputs = self._model(*(t.to(self._device) for t in (ids, mask, types)))
+            outputs = self._model(*(torch.from_numpy(a).to(self._device) for a in arrays))
         self._model.train(training)
         return [output.float().cpu().numpy() for output in outputs]

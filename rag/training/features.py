@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from embeddings.runtime import pad
 from rag.chunking import CountTokens, split
 from rag.reader import shorten
 from rag.training.examples import Example, Offsets
@@ -71,7 +72,7 @@ class Windows:
         self._plain = Tokenizer.from_str(tokenizer.to_str())
         self._cut = Tokenizer.from_str(tokenizer.to_str())
         self._cut.enable_truncation(max_length, stride=stride, strategy="only_second")
-        self._pad = tokenizer.token_to_id("[PAD]") or tokenizer.token_to_id("<pad>") or 0
+        self._pad_id = tokenizer.token_to_id("[PAD]") or tokenizer.token_to_id("<pad>") or 0
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         encodings = self._plain.encode_batch_fast(list(texts), add_special_tokens=False)
@@ -122,13 +123,9 @@ class Windows:
 
     def _batch(self, groups: Sequence[Sequence[Window]]) -> Batch:
         windows = [window for group in groups for window in group]
-        shape = (len(windows), max(len(window.ids) for window in windows))
-        ids = np.full(shape, self._pad, dtype=np.int64)
-        mask, types = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        passage, starts, ends = (np.zeros(shape, dtype=bool) for _ in range(3))
+        ids, mask, types = pad([(window.ids, window.types) for window in windows], self._pad_id)
+        passage, starts, ends = (np.zeros(ids.shape, dtype=bool) for _ in range(3))
         for row, window in enumerate(windows):
-            size = len(window.ids)
-            ids[row, :size], mask[row, :size], types[row, :size] = window.ids, 1, window.types
             passage[row, slice(*window.passage)] = True
             starts[row, list(window.starts)] = True
             ends[row, list(window.ends)] = True

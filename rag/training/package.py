@@ -1,9 +1,5 @@
-"""Runs into the reader that ships: averaged, fp16, only what differs from the encoder.
+"""Runs into the reader that ships: averaged, fp16, only what differs from the encoder."""
 
-python -m rag.training.package RUN/reader [RUN/reader ...] --out rag/models/reader
-"""
-
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,23 +44,3 @@ def package(model: ReaderModel, folder: Path) -> int:
 def _same(tensor: torch.Tensor, base: torch.Tensor | None) -> bool:
     """Equal to what the encoder has, as far as fp16 can tell."""
     return base is not None and torch.equal(tensor.half(), base.half())
-
-
-def main() -> None:
-    """Read the command line and package."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("readers", nargs="+", type=Path, help="folders that 'dateline train' wrote")
-    parser.add_argument("--weights", nargs="+", type=float, help="one for each; default equal")
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    weights = [1.0] * len(given.readers) if given.weights is None else given.weights
-    if len(weights) != len(given.readers):
-        parser.error(f"{len(weights)} weights for {len(given.readers)} readers")
-    models = [ReaderModel.load(folder) for folder in given.readers]
-    count = package(average(models, weights), given.out)
-    size = (given.out / "model.safetensors").stat().st_size
-    print(f"{count} tensors, {size / 1e6:.1f} MB in {given.out}")
-
-
-if __name__ == "__main__":
-    main()

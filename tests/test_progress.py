@@ -1,0 +1,34 @@
+"""Long work shows a bar in a terminal, and says now and then how far it is in a log."""
+
+import pytest
+
+from api import progress
+from api.progress import counted, progress_bar
+
+
+def test_off_a_terminal_a_line_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    with progress_bar("questions") as bar:
+        task = bar.add_task("Reading", total=2000)
+        bar.advance(task, 999)
+        bar.update(task, completed=1500, description="Nearly there")
+    assert capsys.readouterr().err.splitlines() == [
+        "dateline: Reading: 999 of 2,000 questions",
+        "dateline: Nearly there: 1,500 of 2,000 questions",
+    ]
+
+
+def test_short_work_says_nothing_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("questions") as bar:
+        bar.advance(bar.add_task("Reading", total=None))
+    assert capsys.readouterr().err == ""
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "update") for n in (0, 1, 1200)] == [
+        "0 updates",
+        "1 update",
+        "1,200 updates",
+    ]
