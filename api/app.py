@@ -10,13 +10,15 @@ from typing import Annotated, Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import examples, jobs, questions, web
+from api import docs, examples, jobs, questions, web
+from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
+from api.limits import RequestLimits
+from api.problems import problem
 from api.questions import Engine, get_inference
 from api.schemas import (
     ArticleIn,
@@ -33,7 +35,9 @@ from api.schemas import (
     StoriesOut,
     StoryOut,
     VerifyResponse,
+    storable,
 )
+from api.security import Access, add_guard
 from rag.engine import Dateline
 from rag.errors import (
     BusyError,
@@ -48,10 +52,10 @@ from rag.errors import (
 )
 from rag.fields import article_from_mapping, article_of_item
 from rag.settings import Settings
+from rag.types import Article, Skipped
 
 logger = logging.getLogger("dateline")
 
-MAX_BODY_BYTES = 20_000_000
 _STOP_S = 2.0
 """How long what is being worked on may go on once no request waits for it."""
 
@@ -67,10 +71,13 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
 }
 
 
-def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
+def create_app(
+    engine: Dateline, settings: Settings | None = None, access: Access | None = None
+) -> FastAPI:
     """The service over one collection. It closes the engine when it shuts down.
 
-    Of the settings those of the service count; None takes the environment's.
+    Of the settings those of the service count; None takes the environment's. Without `access` it
+    lets everybody in: for a caller that guards it in another way.
     """
     settings = settings or Settings()
     inference = Inference(lambda: engine, Limits(settings.max_waiting, settings.deadline))
@@ -90,7 +97,8 @@ def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
         version="1",
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
+        docs_url=None,
+        redoc_url=None,
         responses={status: {"model": Problem} for status in (422, 429, 503)},
     )
     app.state.engine = engine
@@ -104,14 +112,19 @@ def create_app(engine: Dateline, settings: Settings | None = None) -> FastAPI:
     _add_routes(app)
     app.include_router(jobs.router)
     web.install(app)
+    docs.install(app)
     _document_problems(app)
+    if access is not None:
+        add_guard(app, engine, access)
+    app.add_middleware(RequestLimits)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
     settings = Settings()
-    return create_app(Dateline.open(settings, create=True), settings)
+    return create_app(Dateline.open(settings, create=True), settings, Access.of(settings))
 
 
 def _add_routes(app: FastAPI) -> None:
@@ -139,7 +152,7 @@ def _add_routes(app: FastAPI) -> None:
         if isinstance(articles, ArticleIn):
             read = [article_from_mapping(articles.model_dump(exclude_none=True))]
             return IngestOut.of([Fate.of(fate) for fate in engine.ingest(read)])
-        fates = engine.ingest(article_of_item(_fields(a), n) for n, a in enumerate(articles))
+        fates = engine.ingest(_article(item, n) for n, item in enumerate(articles))
         return IngestOut.of([Fate.of(fate) for fate in fates])
 
     @app.get("/v1/articles", tags=["articles"])
@@ -212,24 +225,21 @@ def _document_problems(app: FastAPI) -> None:
                     response["content"] = {"application/problem+json": {"schema": schema}}
 
 
-def _fields(item: object) -> object:
-    return item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
-
-
-def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
-    problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
-    )
-    return JSONResponse(
-        problem.model_dump(exclude_defaults=True) | {"type": problem.type},
-        status_code=status,
-        media_type="application/problem+json",
-    )
+def _article(item: object, number: int) -> Article | Skipped:
+    """One article of a list; what is wrong with it does not stop the others."""
+    fields = item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
+    try:
+        for value in fields.values() if isinstance(fields, dict) else ():
+            if isinstance(value, str):
+                storable(value)
+    except ValueError as error:
+        return Skipped(f"[{number}]", str(error))
+    return article_of_item(fields, number)
 
 
 async def _on_dateline_error(_request: Request, error: Exception) -> Response:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    response = _problem(status, str(error))
+    response = problem(status, str(error))
     if isinstance(error, RefusedError):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -247,16 +257,18 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
         for e in error.errors()
     ]
     detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3])
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = _problem(error.status_code, str(error.detail))
+    response = problem(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong; it was logged")
+    # This answer passes by the middleware, which has crashed with the rest.
+    detail = "something went wrong; it was logged"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=HEADERS)

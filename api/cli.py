@@ -11,6 +11,7 @@ from api.articles import app as articles_app
 from api.ask import app as ask_app
 from api.assistant import app as assistant_app
 from api.feedback import app as feedback_app
+from api.keys import app as keys_app
 from api.lab import app as lab_app
 from api.options import AsJson, DataDir, open_collection, print_json, read_settings
 from api.stories import app as stories_app
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(ask_app)
 app.add_typer(articles_app)
 app.add_typer(feedback_app, name="feedback")
+app.add_typer(keys_app, name="keys")
 app.add_typer(stories_app)
 app.add_typer(assistant_app)
 app.add_typer(lab_app)

@@ -23,14 +23,17 @@ from rag.types import (
 )
 
 
-def _encodable(text: str) -> str:
-    """JSON can spell half of a UTF-16 pair, which nothing behind us can store or hash."""
+def storable(text: str) -> str:
+    """The text. JSON can spell half of a UTF-16 pair, which nothing behind us can store or hash,
+    and NUL, at which some programs take a text to end. ValueError for them."""
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("holds half of a UTF-16 pair")
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
     return text
 
 
-Str = Annotated[str, AfterValidator(_encodable)]
+Str = Annotated[str, AfterValidator(storable)]
 
 
 class AskRequest(BaseModel):
@@ -54,14 +57,14 @@ class SearchRequest(BaseModel):
 class ArticleIn(BaseModel):
     """An article to add. Without `id` it is known by its URL, or else by its text."""
 
-    text: str
-    id: str | None = None
-    title: str | None = None
-    published: str | None = Field(None, description="ISO date, as in 2023-12-06")
-    byline: str | None = None
-    source: str | None = None
-    url: str | None = None
-    language: str | None = None
+    text: Str
+    id: Str | None = None
+    title: Str | None = None
+    published: Str | None = Field(None, description="ISO date, as in 2023-12-06")
+    byline: Str | None = None
+    source: Str | None = None
+    url: Str | None = None
+    language: Str | None = None
 
 
 class ArticleOut(BaseModel):

@@ -7,6 +7,8 @@ import socket
 import uvicorn
 
 from api.app import create_app
+from api.limits import TimedProtocol
+from api.security import Access, check_host
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
@@ -21,6 +23,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """
     check_free(host, port)
     engine = Dateline.open(settings, create=True)
+    check_host(host, engine)
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
     print(
@@ -32,9 +35,10 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     if workers == 1:
         uvicorn.run(
-            create_app(engine, settings),
+            create_app(engine, settings, Access.of(settings)),
             host=host,
             port=port,
+            http=TimedProtocol,
             log_level="warning",
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
@@ -48,6 +52,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
+        http=TimedProtocol,
         log_level="warning",
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )

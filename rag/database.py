@@ -12,7 +12,7 @@ from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "3"
+SCHEMA = "4"
 _MAX_VARIABLES = 500
 # A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
 _CACHE_KIB = 64 * 1024
@@ -141,6 +141,15 @@ feedback = sa.Table(
     sa.Column("article_id", sa.Text, primary_key=True, index=True),
     sa.Column("right", sa.Boolean, nullable=False),
     sqlite_with_rowid=False,
+)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("created", sa.Date, nullable=False),
+    sa.Column("sha256", sa.LargeBinary, nullable=False, unique=True),
 )
 
 

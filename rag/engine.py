@@ -18,6 +18,7 @@ from rag.errors import InputError, ModelError, NotFoundError
 from rag.feedback import Judgement
 from rag.index import EmbeddedIndex
 from rag.jobs import Jobs
+from rag.keys import Key
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
@@ -382,6 +383,10 @@ class Dateline:
     def judgements(self) -> list[Judgement]:
         """What readers said of answers, by question and answer."""
         return self._store.judgements()
+
+    def keys(self) -> list[Key]:
+        """The API keys that open the collection over HTTP; without one it is for this machine."""
+        return self._store.keys()
 
     def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:
         """Whether the stored article still has the cited hash, and the quote at its offsets."""

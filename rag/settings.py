@@ -1,10 +1,11 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embeddings.encoder import DEFAULT_ENCODER
 from rag.checkpoint import DEFAULT_READER
@@ -51,3 +52,23 @@ class Settings(BaseSettings):
     jobs_kept_days: float = Field(
         default=7.0, ge=0.0, description="Days for which finished jobs are kept."
     )
+    rate_limit: int = Field(
+        default=600, ge=0, description="Requests a minute for each key; 0: any."
+    )
+    address_rate_limit: int = Field(
+        default=120, ge=0, description="Requests a minute without a key from one address; 0: any."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Names by which the server is called, with commas between them."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Other sites whose pages may call it, with commas between them."
+    )
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """A list is written with commas."""
+        return (
+            [p.strip() for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        )

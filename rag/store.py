@@ -19,15 +19,24 @@ from numpy.typing import NDArray
 
 from rag import database as tables
 from rag import feedback, story_store
+from rag import keys as key_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.feedback import Judgement
 from rag.jobs import Jobs
+from rag.keys import Key, Scope
 from rag.stories import fullest_first
 from rag.types import Article, Passage
 
 DATABASE_FILE = "dateline.sqlite3"
 _CREATING = "create.lock"
-_OWN_FILES = {DATABASE_FILE, f"{DATABASE_FILE}-journal", f"{DATABASE_FILE}-wal", _CREATING, "index"}
+_OWN_FILES = {
+    DATABASE_FILE,
+    f"{DATABASE_FILE}-journal",
+    f"{DATABASE_FILE}-wal",
+    _CREATING,
+    "index",
+    "rates",
+}
 
 
 @dataclass(frozen=True)
@@ -299,6 +308,23 @@ class Store:
         """What readers said, by question and answer."""
         with self._engine.connect() as connection:
             return feedback.read(connection)
+
+    # --- keys
+
+    def create_key(self, name: str, scope: Scope) -> str:
+        """A new API key, which cannot be had again. InputError if the name cannot be used."""
+        with self._write() as connection:
+            return key_store.create(connection, name, scope)
+
+    def keys(self) -> list[Key]:
+        """The API keys, by name."""
+        with self._engine.connect() as connection:
+            return key_store.read(connection)
+
+    def revoke_key(self, name: str) -> None:
+        """Forget a key; it opens nothing from now on. NotFoundError if there is none."""
+        with self._write() as connection:
+            key_store.revoke(connection, name)
 
     # --- stories
 
