@@ -21,7 +21,8 @@ from rich.text import Text
 
 from api.schemas import Fate
 from rag.engine import Dateline
-from rag.formats import read_articles, total_articles
+from rag.formats import total_articles
+from rag.sandbox import read_safely
 
 EVERY_SECONDS = 30.0  # between lines where no terminal shows a bar
 
@@ -94,7 +95,7 @@ def ingest_with_progress(engine: Dateline, paths: Sequence[str]) -> tuple[list[F
     with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=total_articles(paths))
         try:
-            for fate in engine.ingest(read_articles(paths)):
+            for fate in engine.ingest(read_safely(paths)):
                 fates.append(Fate.of(fate))
                 progress.advance(task)
         except KeyboardInterrupt:

@@ -40,6 +40,7 @@ _LINES: dict[str, Callable[[Iterable[bytes], str], Iterator[Article | Skipped]]]
 }
 _FEEDS = (".rss", ".atom", ".xml")
 _PARQUET = ".parquet"
+_RISKY = (".html", ".htm", _PARQUET, *_FEEDS)
 _KNOWN = (*_PAGES, *_DOCUMENTS, *_LINES, _PARQUET, *_FEEDS)
 
 
@@ -55,10 +56,11 @@ def read_articles(paths: Iterable[str | Path]) -> Iterator[Article | Skipped]:
         elif isinstance(found, Skipped):
             yield found
         else:
-            yield from _read_file(found)
+            yield from read_file(found)
 
 
-def _read_file(path: Path) -> Iterator[Article | Skipped]:
+def read_file(path: Path) -> Iterator[Article | Skipped]:
+    """Every article of one file, as `read_articles` gives them."""
     where, suffix = str(path), _suffix(path)
     try:
         if suffix not in _KNOWN:
@@ -80,6 +82,14 @@ def _read_file(path: Path) -> Iterator[Article | Skipped]:
         yield Skipped(where, f"not readable as gzip: {error}")
     except OSError as error:
         yield Skipped(where, f"cannot be read: {error.strerror}")
+
+
+def is_risky(path: Path) -> bool:
+    """Whether a small file of this kind can ask for any amount of memory or time, or crash the
+    library that reads it."""
+    suffix = _suffix(path)
+    packed = path.suffix.lower() == ".gz"
+    return packed or suffix in _DOCUMENTS or suffix in _RISKY
 
 
 def _read_single(path: Path, suffix: str) -> Article:

@@ -76,8 +76,8 @@ def test_a_scope_includes_those_before_it(store: Store) -> None:
     allowed: dict[Scope, list[Scope]] = {}
     for scope in SCOPES:
         store.create_key(scope, scope)
-    made = store.keys()
-    for key in made:
+    keys = store.keys()
+    for key in keys:
         allowed[key.scope] = [scope for scope in SCOPES if key.allows(scope)]
     assert allowed == {
         "read": ["read"],

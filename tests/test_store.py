@@ -132,7 +132,7 @@ def _other_schema(path: Path) -> None:
         (_garbage, CorruptError, "cannot be read as a database .*restore it from a backup"),
         (_cut, CorruptError, "cannot be read as a database .*restore it from a backup"),
         (_overwritten, CorruptError, "cannot be read as a database .*restore it from a backup"),
-        (_other_schema, CollectionError, "has schema 99, this version of Dateline reads 3: ingest"),
+        (_other_schema, CollectionError, "has schema 99, this version of Dateline reads 4: ingest"),
     ],
 )
 def test_a_database_that_is_not_ours_or_damaged_is_refused(

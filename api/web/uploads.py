@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from rag.engine import Dateline
 from rag.errors import DatelineError, InputError, NotFoundError
-from rag.formats import read_articles, total_articles
+from rag.formats import total_articles
+from rag.sandbox import read_safely
 from rag.types import Article, Ingested, Skipped
 
 logger = logging.getLogger("dateline")
@@ -95,12 +96,13 @@ class Uploads:
             upload.done = True
 
     def _read(self, paths: Iterable[Path]) -> Iterator[Article | Skipped]:
-        for path in paths:
-            for item in read_articles([path]):
-                if isinstance(item, Skipped):
-                    yield replace(item, where=item.where.replace(str(path), path.name))
-                else:
-                    yield self._as_uploaded(item)
+        names = {str(path): path.name for path in paths}
+        for item in read_safely(names):
+            if isinstance(item, Skipped):
+                path = next((p for p in names if item.where.startswith(p)), "")
+                yield replace(item, where=item.where.replace(path, names.get(path, "")))
+            else:
+                yield self._as_uploaded(item)
 
     def _as_uploaded(self, article: Article) -> Article:
         """Without the path that it had on its way; beside, not over, another file of its name."""
