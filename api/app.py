@@ -71,6 +71,10 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
 }
 
 
+# What any request may be answered with; the first four by what reads the request.
+_ANYWHERE = (400, 408, 413, 431, 422, 429, 503)
+
+
 def create_app(
     engine: Dateline, settings: Settings | None = None, access: Access | None = None
 ) -> FastAPI:
@@ -99,7 +103,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        responses={status: {"model": Problem} for status in (422, 429, 503)},
+        responses={status: {"model": Problem} for status in _ANYWHERE},
     )
     app.state.engine = engine
     app.state.inference = inference

@@ -67,9 +67,8 @@ class RateLimits:
             (stored,) = _NUMBER.unpack_from(self._memory, at)
             owed = min(max(stored - now, 0.0), _WINDOW)
             allowed = owed + cost <= _WINDOW + 1e-6
-            if allowed:
-                owed += cost
-                _NUMBER.pack_into(self._memory, at, now + owed)
+            owed += cost if allowed else 0.0
+            _NUMBER.pack_into(self._memory, at, now + owed)
         remaining = int((_WINDOW - owed) / cost + 1e-6)
         reset = math.ceil(owed - (_WINDOW - cost)) if not remaining else math.ceil(owed % cost)
         return Decision(allowed, rate, remaining, max(reset, 1))

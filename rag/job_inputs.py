@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 
 from rag.errors import InputError
 from rag.fields import article_of_item
-from rag.formats import read_articles, total_articles
+from rag.formats import total_articles
+from rag.sandbox import read_safely
 from rag.types import Article, JobInput, Skipped
 
 logger = logging.getLogger("dateline")
@@ -94,7 +95,7 @@ def read_inputs(inputs: Sequence[JobInput]) -> Iterator[Article | Skipped]:
 
 def _read_file(path: Path, name: str) -> Iterator[Article | Skipped]:
     try:
-        for item in read_articles([path]):
+        for item in read_safely([path]):
             if isinstance(item, Skipped):
                 yield Skipped(item.where.replace(str(path), name), item.reason)
             elif item.origin is None:

@@ -1,5 +1,8 @@
 """The guard of the HTTP service: who is let in, under which name, how often, and what is said."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from test_app import assert_problem
 
 from api.app import create_app
 from api.headers import HEADERS
+from api.rates import RateLimits
 from api.security import COOKIE, OPEN, Access, is_loopback, needed_scope
 from api.web.login import local
 from rag.engine import Dateline
@@ -388,3 +392,77 @@ def test_the_document_says_how_a_key_is_shown(serve: Open) -> None:
     assert others
     assert all(operation["security"] == [{"key": []}] for operation in others)
     assert all({"401", "403", "429"} <= operation["responses"].keys() for operation in others)
+
+
+# --- rates
+
+
+def test_what_is_used_up_comes_back_evenly(tmp_path: Path) -> None:
+    now = [1000.0]
+    rates = RateLimits(tmp_path / "rates", lambda: now[0])
+
+    def taken() -> list[bool]:
+        decisions = [rates.take("desk", 6) for _ in range(8)]
+        return [decision.allowed for decision in decisions if decision is not None]
+
+    assert taken() == [True] * 6 + [False] * 2
+    now[0] += 10  # six a minute are one in ten seconds
+    assert taken() == [True] + [False] * 7
+    now[0] += 600
+    assert taken() == [True] * 6 + [False] * 2
+    now[0] -= 5000  # a clock that was set back locks nobody out for more than a minute
+    assert taken() == [False] * 8
+    now[0] += 60
+    assert taken() == [True] * 6 + [False] * 2
+
+
+TAKING = """
+import sys
+from pathlib import Path
+from api.rates import RateLimits
+rates = RateLimits(Path(sys.argv[1]), lambda: 1000.0)
+print(sum(rates.take("desk", 500).allowed for _ in range(400)))
+"""
+
+
+def test_processes_count_together_and_lose_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", TAKING, str(tmp_path / "rates")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    assert sum(int(process.communicate()[0]) for process in running) == 500
+
+
+def test_a_file_that_was_cut_short_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "rates").write_bytes(b"x" * 100)
+    decision = RateLimits(tmp_path / "rates").take("desk", 2)
+    assert decision is not None
+    assert (decision.allowed, decision.remaining) == (True, 1)
+
+
+# --- what must not be in the code
+
+
+def test_nothing_is_unpickled() -> None:
+    root = Path(__file__).parent.parent
+    sources = [
+        p
+        for package in ("api", "rag", "embeddings", "eval")
+        for p in (root / package).rglob("*.py")
+    ]
+    assert len(sources) > 50
+    forbidden = re.compile(
+        r"\bpickle\b|\bjoblib\b|\bdill\b|\bshelve\b|\bmarshal\b|yaml\.unsafe_load\(|yaml\.load\((?!.*BaseLoader)|"
+        r"allow_pickle=True|weights_only=False|(?<![.\w])(?:eval|exec)\("
+    )
+    found = {
+        f"{path.relative_to(root)}:{number}"
+        for path in sources
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if forbidden.search(line)
+    }
+    assert found == set()
+    assert all(
+        "weights_only=True" in line
+        for path in sources
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "torch.load(" in line
+    )
