@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 
-.PHONY: demo test docs wheel clean
+.PHONY: demo test docs wheel lock clean
 
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
@@ -29,6 +29,11 @@ docs: $(VENV)/installed-test
 wheel: $(VENV)/installed-test
 	rm -rf build dist
 	$(BIN)/python -m build --wheel
+
+# The versions that the tests passed with; run it after a change of the dependencies.
+lock: $(VENV)/installed-test
+	$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' \
+		| sed 's/+.*//' > requirements.lock
 
 $(VENV)/installed: pyproject.toml
 	$(MAKE) $(BIN)/python

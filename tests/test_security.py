@@ -32,7 +32,7 @@ def serve(dateline: Dateline, tmp_path: Path) -> Iterator[Open]:
 
     def opened(address: str = "127.0.0.1", url: str = HERE, **access: object) -> TestClient:
         guard = Access(tmp_path / "rates", **access)  # type: ignore[arg-type]
-        app = create_app(dateline, guard)
+        app = create_app(dateline, access=guard)
         return TestClient(
             app, url, client=(address, 40000), raise_server_exceptions=False, follow_redirects=False
         )

@@ -19,7 +19,7 @@ def main(folder: Path, port: int) -> None:
     index = EmbeddedIndex(folder / "data" / "index", store, FakeEncoder.dimension)
     engine = Dateline(store, index, FakeEncoder(), FakeReader)
     list(engine.ingest([article("Of the storm the answer: Tuesday 3.5 is read.", "storm")]))
-    app = create_app(engine, Access(folder / "rates"))
+    app = create_app(engine, access=Access(folder / "rates"))
     uvicorn.run(app, port=port, http=TimedProtocol, log_level="critical")
 
 
