@@ -19,7 +19,7 @@ MAX_HEADERS = 100
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
 
-_UPLOADS = ("/add/files",)
+_UPLOADS = ("/add/files", "/v1/jobs")
 _CLOSE = {"Connection": "close"}  # what is left of the body is not waited for
 
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -33,11 +34,13 @@ def serve(dateline: Dateline, tmp_path: Path) -> Iterator[Open]:
     def opened(address: str = "127.0.0.1", url: str = HERE, **access: object) -> TestClient:
         guard = Access(tmp_path / "rates", **access)  # type: ignore[arg-type]
         app = create_app(dateline, access=guard)
-        return TestClient(
+        client = TestClient(
             app, url, client=(address, 40000), raise_server_exceptions=False, follow_redirects=False
         )
+        return clients.enter_context(client)
 
-    return opened
+    with ExitStack() as clients:
+        yield opened
 
 
 def bearer(key: str | bytes) -> dict[str, bytes]:
