@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from api import examples
+from api import examples, logs, observe
 from api.schemas import (
     ArticleIn,
     ArticleOut,
@@ -62,7 +62,7 @@ def get_engine(request: Request) -> Dateline:
 Engine = Annotated[Dateline, Depends(get_engine)]
 
 
-def create_app(engine: Dateline) -> FastAPI:
+def create_app(engine: Dateline, log_questions: bool = False) -> FastAPI:
     """The service over one collection. It closes the engine when it shuts down."""
 
     @asynccontextmanager
@@ -72,12 +72,13 @@ def create_app(engine: Dateline) -> FastAPI:
         yield
         engine.close()
 
-    app = FastAPI(
+    app = observe.ObservedFastAPI(
         title="Dateline",
         version="1",
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
+        telemetry=observe.TELEMETRY,
         responses={422: {"model": Problem}, 503: {"model": Problem}},
     )
     app.state.engine = engine
@@ -86,13 +87,15 @@ def create_app(engine: Dateline) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_crash)
     _add_routes(app)
+    observe.install(app, log_questions)
     _document_problems(app)
     return app
 
 
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
-    return create_app(Dateline.open(Settings(), create=True))
+    settings = Settings()
+    return create_app(Dateline.open(settings, create=True), settings.log_questions)
 
 
 def _add_routes(app: FastAPI) -> None:
@@ -101,16 +104,16 @@ def _add_routes(app: FastAPI) -> None:
         engine: Engine, asked: Annotated[AskRequest, Body(openapi_examples=examples.ASK)]
     ) -> AskResponse:
         """The exact words that answer a question, with their citations."""
-        return AskResponse.of(
-            engine.ask(
-                asked.question,
-                top_k=asked.top_k,
-                as_of=asked.as_of,
-                since=asked.since,
-                until=asked.until,
-                sources=asked.sources,
-            )
+        reply = engine.ask(
+            asked.question,
+            top_k=asked.top_k,
+            as_of=asked.as_of,
+            since=asked.since,
+            until=asked.until,
+            sources=asked.sources,
         )
+        observe.asked(reply)
+        return AskResponse.of(reply)
 
     @app.post("/v1/search", tags=["questions"])
     def search(
@@ -225,7 +228,11 @@ def _read_item(item: object, number: int) -> Article | Skipped:
 
 def _problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> JSONResponse:
     problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=errors or [],
+        request_id=logs.request_id.get(),
     )
     return JSONResponse(
         problem.model_dump(exclude_defaults=True) | {"type": problem.type},
@@ -258,5 +265,6 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = observe.route_of(request.scope)
+    logger.error("%s %s failed", request.method, route, exc_info=error)
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong; it was logged")

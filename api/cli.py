@@ -12,6 +12,7 @@ from rich.console import Console
 
 from api.lab import app as lab_app
 from api.options import AsJson, DataDir, day, read_settings
+from api.stats import app as stats_app
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete stored articles.")
 app.add_typer(articles_app, name="articles")
 app.add_typer(stories_app)
+app.add_typer(stats_app)
 app.add_typer(lab_app)
 
 

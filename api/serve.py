@@ -1,11 +1,15 @@
 """Start the HTTP service on an address."""
 
+import logging.config
 import os
 import socket
+from tempfile import TemporaryDirectory
 
 import uvicorn
 
+from api import metrics
 from api.app import create_app
+from api.logs import log_config
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
@@ -14,6 +18,8 @@ from rag.settings import Settings
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until interrupted. InputError if the address cannot be had."""
     _check_free(host, port)
+    logging_as = log_config(settings.log_format)
+    logging.config.dictConfig(logging_as)
     engine = Dateline.open(settings, create=True)
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
@@ -22,19 +28,23 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         f"(API page: http://{host}:{port}/docs)"
     )
     if workers == 1:
-        uvicorn.run(create_app(engine), host=host, port=port, log_level="warning")
+        app = create_app(engine, settings.log_questions)
+        uvicorn.run(app, host=host, port=port, log_config=logging_as, access_log=False)
         return
     engine.close()
     # Each worker opens the collection for itself, by the settings in the environment.
     os.environ["DATELINE_DATA_DIR"] = str(settings.data_dir)
-    uvicorn.run(
-        "api.app:app_from_settings",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-    )
+    with TemporaryDirectory(prefix="dateline-metrics-") as folder:
+        os.environ[metrics.MULTIPROCESS] = folder
+        uvicorn.run(
+            "api.app:app_from_settings",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_config=logging_as,
+            access_log=False,
+        )
 
 
 def _check_free(host: str, port: int) -> None:

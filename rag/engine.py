@@ -15,7 +15,8 @@ from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
-from rag.index import EmbeddedIndex
+from rag.index import EmbeddedIndex, IndexState
+from rag.overview import Overview
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
@@ -225,6 +226,14 @@ class Dateline:
     def counts(self) -> tuple[int, int]:
         """(articles, passages) in the collection."""
         return self._store.counts()
+
+    def overview(self) -> Overview:
+        """The collection in numbers."""
+        return self._store.overview()
+
+    def index_state(self) -> IndexState:
+        """How far this process's index has come."""
+        return self._index.state
 
     def stories(self, limit: int = 50, offset: int = 0) -> list[Story]:
         """The stories that more than one article tells, the one last published in first."""

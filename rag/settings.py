@@ -1,6 +1,7 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field
@@ -25,3 +26,5 @@ class Settings(BaseSettings):
     quantize: bool | None = None
     top_k: int = Field(default=10, ge=1, le=100)
     threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    log_format: Literal["auto", "json", "text"] = "auto"
+    log_questions: bool = False

@@ -18,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag import database as tables
-from rag import story_store
+from rag import overview, story_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.stories import fullest_first
 from rag.types import Article, Passage
@@ -174,6 +174,12 @@ class Store:
             articles = connection.scalar(sa.select(sa.func.count()).select_from(tables.articles))
             passages = connection.scalar(sa.select(sa.func.count()).select_from(tables.passages))
         return int(articles or 0), int(passages or 0)
+
+    def overview(self) -> overview.Overview:
+        """The collection in numbers."""
+        database = Path(str(self._engine.url.database))
+        with self._engine.connect() as connection:
+            return overview.read(connection, database, database.parent / "index")
 
     # --- articles
 

@@ -553,6 +553,8 @@ def test_the_document_names_every_route(client: TestClient) -> None:
         ("get", "/v1/stories/{article_id}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
+        ("get", "/v1/stats"),
     }
 
 
