@@ -1,8 +1,10 @@
 """Start the HTTP service on an address."""
 
+import ctypes
 import logging.config
 import os
 import socket
+import sys
 from tempfile import TemporaryDirectory
 
 import uvicorn
@@ -14,10 +16,13 @@ from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
 
+_M_ARENA_MAX = -8  # of malloc.h
+
 
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until interrupted. InputError if the address cannot be had."""
     _check_free(host, port)
+    _share_memory_among_threads()
     logging_as = log_config(settings.log_format)
     logging.config.dictConfig(logging_as)
     engine = Dateline.open(settings, create=True)
@@ -45,6 +50,19 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
             log_config=logging_as,
             access_log=False,
         )
+
+
+def _share_memory_among_threads() -> None:
+    """Let glibc keep two heaps instead of eight a core.
+
+    Every write to the lexical index takes new threads, each of which would leave tens of megabytes
+    behind in a heap of its own. Who sets MALLOC_ARENA_MAX has chosen otherwise.
+    """
+    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
+        os.environ["MALLOC_ARENA_MAX"] = "2"  # for the workers
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every libc has it
+        if mallopt is not None:
+            mallopt(_M_ARENA_MAX, 2)
 
 
 def _check_free(host: str, port: int) -> None:
