@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 
-.PHONY: demo test docs wheel lock clean
+.PHONY: demo test reliability docs wheel lock clean
 
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
@@ -22,6 +22,10 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# the long runs of tests/reliability, each with its figures: about an hour
+reliability: $(VENV)/installed-test
+	DATELINE_RELIABILITY=full $(BIN)/python -m pytest -s tests/reliability
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import docs, examples, jobs, questions, web
+from api import docs, examples, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
@@ -96,13 +96,14 @@ def create_app(
             yield
         await run_in_threadpool(inference.stop, _STOP_S)
 
-    app = FastAPI(
+    app = observe.ObservedFastAPI(
         title="Dateline",
         version="1",
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=observe.TELEMETRY,
         responses={status: {"model": Problem} for status in _ANYWHERE},
     )
     app.state.engine = engine
@@ -117,6 +118,7 @@ def create_app(
     app.include_router(jobs.router)
     web.install(app)
     docs.install(app)
+    observe.install(app, settings.log_questions)
     _document_problems(app)
     if access is not None:
         add_guard(app, engine, access)
@@ -272,7 +274,8 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = observe.route_of(request.scope)
+    logger.error("%s %s failed", request.method, route, exc_info=error)
     # This answer passes by the middleware, which has crashed with the rest.
     detail = "something went wrong; it was logged"
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=HEADERS)

@@ -14,6 +14,7 @@ from api.feedback import app as feedback_app
 from api.keys import app as keys_app
 from api.lab import app as lab_app
 from api.options import AsJson, DataDir, open_collection, print_json, read_settings
+from api.stats import app as stats_app
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
 
@@ -38,6 +39,7 @@ app.add_typer(feedback_app, name="feedback")
 app.add_typer(keys_app, name="keys")
 app.add_typer(stories_app)
 app.add_typer(assistant_app)
+app.add_typer(stats_app)
 app.add_typer(lab_app)
 
 

@@ -40,7 +40,7 @@ def create(
         )
 
 
-@app.command("list")
+@app.command("list", epilog="Example: dateline keys list --json")
 def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the keys: their names, scopes and days. The keys themselves are not kept."""
     with _open(read_settings(data_dir)) as store:
@@ -55,7 +55,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print("no keys: the service answers on this machine only")
 
 
-@app.command()
+@app.command(epilog="Example: dateline keys revoke newsroom")
 def revoke(
     name: Annotated[str, typer.Argument(help="The key's name.")],
     data_dir: DataDir = None,

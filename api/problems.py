@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
+from api import logs
 from api.schemas import Problem
 
 
@@ -17,7 +18,11 @@ def problem(
 ) -> JSONResponse:
     """The response to a request that failed."""
     said = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=errors or [],
+        request_id=logs.request_id.get(),
     )
     return JSONResponse(
         said.model_dump(exclude_defaults=True) | {"type": said.type},

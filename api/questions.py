@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from api import examples
+from api import examples, observe
 from api.inference import Inference
 from api.schemas import AskRequest, AskResponse, HitOut, Problem, SearchRequest, SearchResponse
 from rag.engine import Dateline, check_question
@@ -70,6 +70,7 @@ async def ask(
         ),
         passages=top_k,
     )
+    observe.asked(reply)
     return AskResponse.of(reply)
 
 

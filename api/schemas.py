@@ -337,3 +337,4 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[dict[str, Any]] = Field([], description="what is wrong with which field")
+    request_id: str | None = Field(None, description="what the log knows the request by")

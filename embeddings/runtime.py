@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 import platformdirs
 from numpy.typing import NDArray
+
+# Its wheels report to their maker from 1.29 on, and only this, set before the import, stops that.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 if TYPE_CHECKING:
     import torch

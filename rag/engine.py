@@ -16,9 +16,10 @@ from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.feedback import Judgement
-from rag.index import EmbeddedIndex
+from rag.index import EmbeddedIndex, IndexState
 from rag.jobs import Jobs
 from rag.keys import Key
+from rag.overview import Overview
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
@@ -242,6 +243,14 @@ class Dateline:
     def sources(self) -> dict[str, int]:
         """Outlet -> how many articles it has, those with most first."""
         return self._store.sources()
+
+    def overview(self) -> Overview:
+        """The collection in numbers."""
+        return self._store.overview()
+
+    def index_state(self) -> IndexState:
+        """How far this process's index has come."""
+        return self._index.state
 
     def stories(self, limit: int = 50, offset: int = 0) -> list[Story]:
         """The stories that more than one article tells, the one last published in first."""

@@ -63,6 +63,21 @@ class _Snapshot:
         return sum(len(part.vectors) for part in self.parts)
 
 
+@dataclass(frozen=True)
+class IndexState:
+    """Sequence numbers of the store's last write, of the last one searched, and of the last one in
+    the generation on disk."""
+
+    store_seq: int
+    seq: int
+    generation_seq: int
+
+    @property
+    def lag(self) -> int:
+        """Writes that the next search has yet to take in."""
+        return max(0, self.store_seq - self.seq)
+
+
 class EmbeddedIndex:
     """Nearest passages by vector and by word, in this process.
 
@@ -80,6 +95,12 @@ class EmbeddedIndex:
 
     def __len__(self) -> int:
         return self._snapshot.passages
+
+    @property
+    def state(self) -> IndexState:
+        """How far the index has come."""
+        snapshot = self._snapshot
+        return IndexState(self._store.seq, snapshot.seq, snapshot.generation_seq)
 
     def dense(self, vector: Vectors, k: int) -> Ranked:
         """The k passages nearest to a unit vector (dimension,), deleted ones among them."""

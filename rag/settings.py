@@ -1,7 +1,7 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     jobs_kept_days: float = Field(
         default=7.0, ge=0.0, description="Days for which finished jobs are kept."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="The server's log: JSON unless it goes to a terminal."
+    )
+    log_questions: bool = Field(default=False, description="Whether it holds what was asked.")
     rate_limit: int = Field(
         default=600, ge=0, description="Requests a minute for each key; 0: any."
     )

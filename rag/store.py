@@ -18,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag import database as tables
-from rag import feedback, story_store
+from rag import feedback, overview, story_store
 from rag import keys as key_store
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.feedback import Judgement
@@ -190,6 +190,12 @@ class Store:
     def jobs(self) -> Jobs:
         """The ingests that are to go on whatever becomes of this process."""
         return Jobs(self._engine)
+
+    def overview(self) -> overview.Overview:
+        """The collection in numbers."""
+        database = Path(str(self._engine.url.database))
+        with self._engine.connect() as connection:
+            return overview.read(connection, database, database.parent / "index")
 
     # --- articles
 

@@ -560,6 +560,8 @@ def test_the_document_names_every_route(client: TestClient) -> None:
         ("get", "/v1/jobs/{job_id}/events"),
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
+        ("get", "/v1/stats"),
     }
 
 

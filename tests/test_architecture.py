@@ -56,7 +56,8 @@ with tempfile.TemporaryDirectory() as folder, Store.create(Path(folder), "fake-e
     dateline = Dateline(store, index, FakeEncoder(), FakeReader)
     list(dateline.ingest([article("The storm came. answer: Tuesday 3 it was.")]))
     assert dateline.ask("When did the storm come?").answers[0].text == "Tuesday"
-print([name for name in ("torch", "transformers", "sentence_transformers") if name in sys.modules])
+heavy = ("torch", "transformers", "sentence_transformers", "fastapi", "prometheus_client")
+print([name for name in heavy if name in sys.modules])
 """
 
 
@@ -74,6 +75,7 @@ def test_a_question_is_answered_without_importing_torch() -> None:
 
 def test_the_command_line_starts_without_what_is_heavy() -> None:
     heavy = ["torch", "transformers", "faiss", "onnxruntime", "fastapi", "trafilatura"]
+    heavy += ["prometheus_client", "opentelemetry"]
     heavy += ["pypdf", "docx", "feedparser", "pyarrow", "py3langid"]
     done = subprocess.run(
         [

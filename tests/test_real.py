@@ -133,6 +133,16 @@ def test_a_posted_article_is_asked_at_once_and_sigterm_ends_the_server(tmp_path:
     assert run(tmp_path / "data", "articles", "show", "lighthouse/2024")["text"] == posted["text"]
 
 
+def test_all_that_a_server_off_a_terminal_logs_is_json_lines(data: Path) -> None:
+    with serving(data) as (client, process):
+        client.post("/v1/ask", json={"question": "Who?"}, headers={"X-Request-ID": "r-1"})
+        process.send_signal(signal.SIGTERM)
+        _, written = process.communicate(timeout=30)
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert {line["logger"] for line in lines} >= {"dateline", "uvicorn.error"}
+    assert [line["route"] for line in lines if line.get("request_id") == "r-1"] == ["/v1/ask"]
+
+
 def test_a_server_whose_reader_is_missing_ends_with_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         command("serve", "--port", free_port()),

@@ -1,5 +1,8 @@
 """Batches waste no padding, hashes name models, and a model gets the inputs it was made for."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +161,36 @@ def test_a_model_without_token_types_is_not_given_any(tmp_path: Path, tokenizer:
     ids, mask = model.run([tokenizer.encode("rain")])
     np.testing.assert_array_equal(ids, [[1, 4, 2]])
     np.testing.assert_array_equal(mask, [[1, 1, 1]])
+
+
+USE_A_MODEL = """
+import sys
+import os
+import subprocess
+import sys
+from pathlib import Path
+import numpy as np, onnx
+from onnx import TensorProto, helper
+from embeddings.runtime import OnnxModel
+ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])
+out = helper.make_tensor_value_info("out", TensorProto.INT64, ["batch", "length"])
+graph = helper.make_graph([helper.make_node("Identity", ["input_ids"], ["out"])], "g", [ids], [out])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+onnx.save(model, sys.argv[1])
+OnnxModel(Path(sys.argv[1]))
+"""
+
+
+def test_the_runtime_keeps_no_identifier_of_the_machine_and_reports_nothing(tmp_path: Path) -> None:
+    """Since 1.29 onnxruntime's Linux wheels report its use, from a queue in the home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # It leaves off by itself where these are set.
+    kept = {k: v for k, v in os.environ.items() if k != "CI" and not k.startswith("ORT_")}
+    subprocess.run(
+        [sys.executable, "-c", USE_A_MODEL, str(tmp_path / "model.onnx")],
+        env={**kept, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parent.parent)},
+        check=True,
+        timeout=120,
+    )
+    assert list(home.rglob("*")) == []

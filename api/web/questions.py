@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
+from api import observe
 from api.questions import Engine
 from api.web import views
 from api.web.pages import Models, PageRoute, is_htmx, parse_day, render
@@ -40,6 +41,7 @@ def ask(
             sources=asked.sources,
         )
         reply = models.submit(work, engine.top_k).result()
+        observe.asked(reply)
         values |= {
             "reply": reply,
             "shown": views.shown(reply),

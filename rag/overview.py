@@ -1,0 +1,68 @@
+"""A collection in numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from rag import database as tables
+from rag import story_store
+
+UNKNOWN_LANGUAGE = "unknown"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a collection holds. `stories` are those that more than one article tells."""
+
+    articles: int
+    passages: int
+    stories: int
+    outlets: int
+    first_published: date | None
+    last_published: date | None
+    languages: Mapping[str, int]
+    """ISO code, or UNKNOWN_LANGUAGE, to the number of articles; the most frequent first."""
+    database_bytes: int
+    index_bytes: int
+
+
+def read(connection: sa.Connection, database: Path, index: Path) -> Overview:
+    """The overview of the collection in the file `database`, its index being in `index`."""
+    articles = tables.articles.c
+    number = sa.func.count()
+    row = connection.execute(
+        sa.select(
+            sa.select(number).select_from(tables.articles).scalar_subquery().label("articles"),
+            sa.select(number).select_from(tables.passages).scalar_subquery().label("passages"),
+            sa.select(sa.func.count(articles.source_key.distinct()))
+            .scalar_subquery()
+            .label("outlets"),
+            sa.select(sa.func.min(articles.published)).scalar_subquery().label("first"),
+            sa.select(sa.func.max(articles.published)).scalar_subquery().label("last"),
+        )
+    ).one()
+    by_language = sa.select(articles.language, number).group_by(articles.language)
+    languages = connection.execute(by_language.order_by(number.desc(), articles.language)).all()
+    beside = [database, *(Path(f"{database}{end}") for end in ("-wal", "-shm", "-journal"))]
+    return Overview(
+        articles=row.articles,
+        passages=row.passages,
+        stories=story_store.count(connection),
+        outlets=row.outlets,
+        first_published=row.first,
+        last_published=row.last,
+        languages={language or UNKNOWN_LANGUAGE: count for language, count in languages},
+        database_bytes=sum(map(_size, beside)),
+        index_bytes=sum(map(_size, index.rglob("*"))),
+    )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for a folder, and for what has gone meanwhile."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
