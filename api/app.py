@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -21,6 +22,7 @@ from api.limits import RequestLimits
 from api.problems import problem
 from api.questions import Engine, get_inference
 from api.schemas import (
+    MOST_CITATIONS,
     ArticleIn,
     ArticleOut,
     ArticlesOut,
@@ -139,7 +141,10 @@ def _add_routes(app: FastAPI) -> None:
     @app.post("/v1/verify", tags=["questions"])
     def verify(
         engine: Engine,
-        citations: Annotated[CitationIn | list[CitationIn], Body(openapi_examples=examples.VERIFY)],
+        citations: Annotated[
+            CitationIn | Annotated[list[CitationIn], Field(max_length=MOST_CITATIONS)],
+            Body(openapi_examples=examples.VERIFY),
+        ],
     ) -> VerifyResponse:
         """Whether citations still hold: the stored text's hash, and the quote at its offsets."""
         cited = citations if isinstance(citations, list) else [citations]

@@ -22,6 +22,9 @@ from rag.types import (
     Telling,
 )
 
+MOST_CITATIONS = 1000
+"""Checked in one request: each is a look into the database."""
+
 
 def storable(text: str) -> str:
     """The text. JSON can spell half of a UTF-16 pair, which nothing behind us can store or hash,

@@ -31,6 +31,8 @@ from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
 
 MAX_QUESTION_CHARACTERS = 2000
+MAX_SOURCES = 500
+"""Each is a variable of one SQL statement, and SQLite takes only so many."""
 # A batch is committed at once: a few seconds of work, whether its articles are long or short.
 _BATCH_ARTICLES = 32
 _BATCH_CHARACTERS = 50_000
@@ -296,6 +298,8 @@ class Dateline:
         if asked.as_of is not None:
             as_of = asked.as_of if as_of is None else min(as_of, asked.as_of)
         ends = [day for day in (as_of, until) if day is not None]
+        if len(sources) > MAX_SOURCES:
+            raise InputError(f"{len(sources)} sources, at most {MAX_SOURCES}: name fewer")
         where = Filter(since, min(ends, default=None), tuple(sources))
         hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.limits import MAX_BODY_BYTES
+from api.schemas import MOST_CITATIONS
 from rag.engine import Dateline
 from rag.errors import ModelError
 from rag.index import EmbeddedIndex
@@ -302,6 +303,13 @@ def test_a_citation_fails_once_the_article_has_another_text(filled: TestClient) 
     citation = ask(filled)["answers"][0]["citations"][0]
     add(filled, {**STORM, "text": STORM["text"] + " A correction was added."})
     assert filled.post("/v1/verify", json=citation).json()["valid"] is False
+
+
+def test_so_many_citations_are_checked_at_once_and_no_more(untouched: TestClient) -> None:
+    citation = ask(untouched)["answers"][0]["citations"][0]
+    assert untouched.post("/v1/verify", json=[citation] * MOST_CITATIONS).json()["valid"] is True
+    response = untouched.post("/v1/verify", json=[citation] * (MOST_CITATIONS + 1))
+    assert "1000 items" in assert_problem(response, 422)["detail"]
 
 
 # --- stories

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.abilities import Abilities
-from rag.engine import MAX_QUESTION_CHARACTERS, Dateline, embedded_text
+from rag.engine import MAX_QUESTION_CHARACTERS, MAX_SOURCES, Dateline, embedded_text
 from rag.errors import CollectionError, InputError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.settings import Settings
@@ -470,6 +470,15 @@ def test_a_question_that_cannot_be_asked(dateline: Dateline, question: str, says
 def test_any_other_question_is_answered(dateline: Dateline, question: str) -> None:
     ingest(dateline, STORM)
     assert answered(dateline, question) == ["Tuesday"]
+
+
+def test_so_many_sources_can_be_named_and_no_more(dateline: Dateline) -> None:
+    ingest(dateline, STORM)
+    outlets = [f"Outlet {n}" for n in range(MAX_SOURCES)]
+    assert dateline.ask("Q", sources=outlets).answers == ()
+    # SQLite refuses a statement with more variables than it was built for, 32,766 as a rule.
+    with pytest.raises(InputError, match="300000 sources, at most 500: name fewer"):
+        dateline.ask("Q", sources=["Outlet"] * 300_000)
 
 
 def test_the_reader_is_loaded_at_the_first_question_and_once(
