@@ -162,7 +162,10 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
 def connect(path: Path) -> sa.Engine:
     """An engine on the database file. Transactions begin with BEGIN, writing ones
     (`execution_options(write=True)`) with BEGIN IMMEDIATE; a commit survives a power cut."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+    # An error that is logged must not take the articles' texts into the log.
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True
+    )
     # SQLite before 3.51.3 has a race in resetting the write-ahead log of several connections.
     wal = sqlite3.sqlite_version_info >= (3, 51, 3)
 

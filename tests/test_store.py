@@ -10,8 +10,10 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from conftest import article, at, in_words, whole
 
+from rag import database
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.store import DATABASE_FILE, EVERYTHING, Embedded, Filter, Store
 from rag.types import Article, Passage
@@ -441,3 +443,12 @@ def test_a_reader_sees_the_old_or_the_new_article_never_a_mix(store: Store) -> N
     watching.join()
     assert seen
     assert {title == word for title, word in seen} == {True}
+
+
+def test_an_error_that_is_logged_does_not_tell_the_texts(tmp_path: Path) -> None:
+    engine = database.connect(tmp_path / "empty.sqlite3")
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError) as failed:
+        connection.execute(sa.text("SELECT 1 FROM absent WHERE text = :text"), {"text": FULL.text})
+    engine.dispose()
+    assert "no such table" in str(failed.value)
+    assert "Ann won" not in str(failed.value)
