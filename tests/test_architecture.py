@@ -38,6 +38,26 @@ def test_imports_point_one_way(module: Path) -> None:
     assert ours - {package} <= MAY_IMPORT[package]
 
 
+UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+"""What these read can run any code; models are safetensors and ONNX, everything else JSON."""
+# These unpickle too, and each has a way to say so that a reader can see.
+UNSAFE_CALLS = {"torch.load", "torch.save", "np.load", "numpy.load", "pandas.read_pickle"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_nothing_is_unpickled(module: Path) -> None:
+    assert not set(imported_packages(ROOT / module)) & UNSAFE
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not calls & UNSAFE_CALLS
+
+
+def test_no_file_that_comes_along_is_a_pickle() -> None:
+    suffixes = {path.suffix for package in MAY_IMPORT for path in (ROOT / package).rglob("*.*")}
+    assert {".py", ".json", ".safetensors"} <= suffixes
+    assert not suffixes & {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".npy", ".npz"}
+
+
 def test_every_package_was_looked_at() -> None:
     assert {module.parts[0] for module in MODULES} == set(MAY_IMPORT)
 
