@@ -126,14 +126,14 @@ class _TooLongError(Exception):
 
 
 def _start(limits: Limits) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "rag.sandbox", str(limits.memory), str(limits.seconds)]
+    # -P: in this folder, whose files are not ours, no module is looked for.
+    command = [sys.executable, "-P", "-m", "rag.sandbox", str(limits.memory), str(limits.seconds)]
     return subprocess.Popen(
         command,
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd="/",
         # Each thread of a numeric library reserves memory that it never uses.
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _import_path(),
         # Ctrl-C is ours to act on: what was read is stored first.

@@ -130,6 +130,22 @@ def test_ordinary_files_are_read_as_without_the_child(tmp_path: Path) -> None:
     assert any(isinstance(item, Article) and item.published == date(2024, 3, 6) for item in safe)
 
 
+def test_paths_are_those_of_the_folder_that_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "news" / "a.html").write_text(GOOD.format(TEXT))
+    (tmp_path / "news" / "b.pdf").write_text("no PDF")
+    (tmp_path / "json.py").write_text("raise SystemExit('a file among the news was run')")
+    monkeypatch.chdir(tmp_path)
+    found, skipped = read_safely(["news"])
+    assert [found, skipped] == list(read_articles(["news"]))
+    assert isinstance(found, Article)
+    assert found.origin == str(tmp_path / "news" / "a.html")
+    assert isinstance(skipped, Skipped)
+    assert skipped.where == "news/b.pdf"
+
+
 def test_one_child_reads_many_files_and_is_gone_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
