@@ -35,7 +35,14 @@ from api.schemas import (
     VerifyResponse,
 )
 from rag.engine import Dateline
-from rag.errors import CollectionError, DatelineError, InputError, ModelError, NotFoundError
+from rag.errors import (
+    CollectionError,
+    DatelineError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    StorageFullError,
+)
 from rag.fields import article_from_mapping
 from rag.settings import Settings
 from rag.types import Article, Skipped
@@ -47,6 +54,7 @@ MAX_BODY_BYTES = 20_000_000
 _STATUS: dict[type[DatelineError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFoundError: HTTPStatus.NOT_FOUND,
+    StorageFullError: HTTPStatus.INSUFFICIENT_STORAGE,
     CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -78,7 +86,7 @@ def create_app(engine: Dateline) -> FastAPI:
         summary="Extractive question answering for news, with citations that can be checked.",
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
-        responses={422: {"model": Problem}, 503: {"model": Problem}},
+        responses={422: {"model": Problem}, 503: {"model": Problem}, 507: {"model": Problem}},
     )
     app.state.engine = engine
     app.add_exception_handler(DatelineError, _on_dateline_error)

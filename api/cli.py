@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from api.lab import app as lab_app
+from api.maintenance import app as maintenance_app
 from api.options import AsJson, DataDir, day, read_settings
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
@@ -37,6 +38,7 @@ articles_app = typer.Typer(no_args_is_help=True, help="List, show and delete sto
 app.add_typer(articles_app, name="articles")
 app.add_typer(stories_app)
 app.add_typer(lab_app)
+app.add_typer(maintenance_app)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import socket
 import uvicorn
 
 from api.app import create_app
+from rag.collection import DATABASE_FILE, quick_check
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
@@ -15,6 +16,7 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until interrupted. InputError if the address cannot be had."""
     _check_free(host, port)
     engine = Dateline.open(settings, create=True)
+    quick_check(settings.data_dir.expanduser() / DATABASE_FILE)  # healthy, or not at all
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
     print(

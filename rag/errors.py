@@ -7,7 +7,8 @@
     ├── NotFoundError         no such article (HTTP 404)
     ├── CollectionError       the data folder cannot serve (HTTP 503)
     │   ├── ModelMismatchError    built with another encoder than the one at hand
-    │   └── CorruptError          the database is damaged or foreign
+    │   ├── CorruptError          the database is damaged or foreign
+    │   └── StorageFullError      no room to write; reading goes on (HTTP 507)
     └── ModelError            a model cannot be found or loaded (HTTP 503)
 
 A message names the value, the expectation and the mend, on one line.
@@ -47,6 +48,10 @@ class ModelMismatchError(CollectionError):
 
 class CorruptError(CollectionError):
     """The database is damaged, or not Dateline's."""
+
+
+class StorageFullError(CollectionError):
+    """The disk is full. What was being written is not stored, what was stored before is."""
 
 
 class ModelError(DatelineError):
