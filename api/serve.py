@@ -15,8 +15,10 @@ from rag.settings import Settings
 def run(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until interrupted. InputError if the address cannot be had."""
     _check_free(host, port)
+    database = settings.data_dir.expanduser() / DATABASE_FILE
+    if database.exists():
+        quick_check(database)
     engine = Dateline.open(settings, create=True)
-    quick_check(settings.data_dir.expanduser() / DATABASE_FILE)  # healthy, or not at all
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
     print(

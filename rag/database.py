@@ -140,8 +140,9 @@ def connect(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "handle_error")
     def _on_error(context: sa.engine.ExceptionContext) -> None:
-        if isinstance(context.original_exception, sqlite3.Error):
-            context.chained_exception = explained(path, context.original_exception)
+        error = context.original_exception
+        if isinstance(error, sqlite3.Error) and (told := explained(path, error)) is not None:
+            raise told from error
 
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
