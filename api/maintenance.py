@@ -73,7 +73,7 @@ def doctor(
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         for sentence in repaired:
-            print(f"repaired: {sentence}")
+            print(f"done: {sentence}")
         wrong = {problem.check for problem in problems}
         for check in CHECKS:
             print(f"{'FAIL' if check in wrong else 'ok  '} {check}")
