@@ -50,6 +50,7 @@ from rag.errors import (
     ModelError,
     NotFoundError,
     RefusedError,
+    StorageFullError,
     UnavailableError,
 )
 from rag.fields import article_from_mapping, article_of_item
@@ -65,6 +66,7 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    StorageFullError: HTTPStatus.INSUFFICIENT_STORAGE,
     CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
     ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     BusyError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -74,7 +76,7 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
 
 
 # What any request may be answered with; the first four by what reads the request.
-_ANYWHERE = (400, 408, 413, 431, 422, 429, 503)
+_ANYWHERE = (400, 408, 413, 431, 422, 429, 503, 507)
 
 
 def create_app(

@@ -13,6 +13,7 @@ from api.assistant import app as assistant_app
 from api.feedback import app as feedback_app
 from api.keys import app as keys_app
 from api.lab import app as lab_app
+from api.maintenance import app as maintenance_app
 from api.options import AsJson, DataDir, open_collection, print_json, read_settings
 from api.stats import app as stats_app
 from api.stories import app as stories_app
@@ -41,6 +42,7 @@ app.add_typer(stories_app)
 app.add_typer(assistant_app)
 app.add_typer(stats_app)
 app.add_typer(lab_app)
+app.add_typer(maintenance_app)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from api.app import create_app
 from api.limits import TimedProtocol
 from api.logs import log_config
 from api.security import Access, check_host
+from rag.collection import DATABASE_FILE, quick_check
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
@@ -29,6 +30,9 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     What was admitted by then is answered, for at most 10 seconds.
     """
     check_free(host, port)
+    database = settings.data_dir.expanduser() / DATABASE_FILE
+    if database.exists():
+        quick_check(database)
     _share_memory_among_threads()
     logging_as = log_config(settings.log_format)
     logging.config.dictConfig(logging_as)

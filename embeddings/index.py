@@ -31,8 +31,17 @@ class VectorIndex:
         """Bytes for a file. (faiss.write_index neither syncs nor reports a full disk.)"""
         return bytes(faiss.serialize_index(self._index))
 
+    def copy(self) -> "VectorIndex":
+        """Another index of the same vectors, that can be added to while this one is searched."""
+        return VectorIndex.from_bytes(self.to_bytes())
+
     def __len__(self) -> int:
         return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return int(self._index.d)
 
     @property
     def ids(self) -> NDArray[np.int64]:

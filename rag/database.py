@@ -1,18 +1,22 @@
 """The tables of a collection, and how they are opened."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from rag.errors import CorruptError
+from rag.errors import CollectionError, CorruptError, DatelineError, StorageFullError
 from rag.types import Article
 
 APPLICATION_ID = 0x44544C4E
 """PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
-SCHEMA = "4"
+SCHEMA = "0001"
+"""The newest revision in rag/migrations: what these tables are."""
+PATIENCE_S = 60
 _MAX_VARIABLES = 500
 # A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
 _CACHE_KIB = 64 * 1024
@@ -25,6 +29,12 @@ meta = sa.Table(
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+# Alembic's own: the revision that the database has.
+alembic_version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), primary_key=True),
 )
 articles = sa.Table(
     "articles",
@@ -161,30 +171,46 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def connect(path: Path) -> sa.Engine:
     """An engine on the database file. Transactions begin with BEGIN, writing ones
-    (`execution_options(write=True)`) with BEGIN IMMEDIATE; a commit survives a power cut."""
+    (`execution_options(write=True)`) with BEGIN IMMEDIATE; a commit survives a power cut, and
+    what was deleted is overwritten. A writer waits for the others.
+
+    Of SQLite's errors those that a person can mend are raised as a DatelineError. In a process
+    that was forked from this one, the engine opens connections of its own.
+    """
     # An error that is logged must not take the articles' texts into the log.
     engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 60}, hide_parameters=True
+        f"sqlite:///{path}", connect_args={"timeout": PATIENCE_S}, hide_parameters=True
     )
     # SQLite before 3.51.3 has a race in resetting the write-ahead log of several connections.
     wal = sqlite3.sqlite_version_info >= (3, 51, 3)
 
     @sa.event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    def _on_connect(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["pid"] = os.getpid()
+        # Damaged text is to meet its hash, not to stop the driver.
+        connection.text_factory = lambda data: data.decode(errors="replace")
         connection.isolation_level = None  # BEGIN is ours to send, not the driver's
         try:
             connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        except sqlite3.DatabaseError as error:
-            raise CorruptError(damaged(path, error)) from error
+        except sqlite3.Error as error:
+            raise explained(path, error) or error from error
+
+    @sa.event.listens_for(engine, "checkout")
+    def _on_checkout(_: object, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+        # SQLite must not be used across a fork; the parent goes on with its connection.
+        if record.info["pid"] != os.getpid():
+            record.dbapi_connection = proxy.dbapi_connection = None  # type: ignore[misc]
+            raise sa.exc.DisconnectionError("opened before the fork")
 
     @sa.event.listens_for(engine, "handle_error")
     def _on_error(context: sa.engine.ExceptionContext) -> None:
-        # Of sqlite3's errors the plain DatabaseError is the one for a damaged file.
-        if type(context.original_exception) is sqlite3.DatabaseError:
-            context.chained_exception = CorruptError(damaged(path, context.original_exception))
+        error = context.original_exception
+        if isinstance(error, sqlite3.Error) and (told := explained(path, error)) is not None:
+            raise told from error
 
     @sa.event.listens_for(engine, "begin")
     def _on_begin(connection: sa.Connection) -> None:
@@ -194,23 +220,29 @@ def connect(path: Path) -> sa.Engine:
     return engine
 
 
-def owner(path: Path) -> int:
-    """The application_id of a database file, read without changing the file.
+def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
+    """SQLite's error as one that names the mend; None if it is a mistake of ours."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte says which kind it is
+        case sqlite3.SQLITE_FULL:
+            return StorageFullError(
+                f"no room for {path}: free some of its disk and send again what was not confirmed"
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return CollectionError(
+                f"{path} was in use by another process for {PATIENCE_S} s: try again later"
+            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return CorruptError(damaged(path, error))
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
+            return CollectionError(
+                f"{path} cannot be read or written ({error}): check its disk, and who owns it"
+            )
+    return None
 
-    Raises CorruptError if it is no database.
-    """
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        return int(connection.execute("PRAGMA application_id").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        raise CorruptError(damaged(path, error)) from error
-    finally:
-        connection.close()
 
-
-def damaged(path: Path, error: BaseException) -> str:
+def damaged(path: Path, why: object) -> str:
     return (
-        f"{path} cannot be read as a database ({error}): restore it from a backup, "
+        f"{path} cannot be read as a database ({why}): restore it with 'dateline restore FILE', "
         "or ingest the articles again into a new --data-dir"
     )
 
@@ -237,8 +269,11 @@ def article_row(article: Article, seq: int) -> dict[str, Any]:
 
 
 def row_article(row: sa.Row[Any]) -> Article:
-    """The article of a row that has all columns of `articles`."""
-    return Article(
+    """The article of a row that has all columns of `articles`.
+
+    Raises CorruptError if the text is not the one that was stored.
+    """
+    article = Article(
         id=row.id,
         text=row.text,
         title=row.title,
@@ -251,3 +286,8 @@ def row_article(row: sa.Row[Any]) -> Article:
         origin=row.origin,
         removed=tuple(row.removed),
     )
+    if not isinstance(row.text, str) or article.sha256 != row.sha256:
+        raise CorruptError(
+            f"the text of article '{row.id}' was damaged on disk: run 'dateline doctor --repair'"
+        )
+    return article

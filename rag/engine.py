@@ -20,13 +20,14 @@ from rag.index import EmbeddedIndex, IndexState
 from rag.jobs import Jobs
 from rag.keys import Key
 from rag.overview import Overview
+from rag.passage_store import EVERYTHING, Filter
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
 from rag.respelling import respell
 from rag.retriever import Retriever
 from rag.settings import Settings
-from rag.store import EVERYTHING, Embedded, Filter, Store
+from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
 
@@ -44,6 +45,15 @@ class Verdict:
 
     valid: bool
     reason: str
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What becomes of a batch: its fates, what to write, and the stored articles that decided."""
+
+    fates: list[Ingested | Skipped]
+    changed: list[Article]
+    seen: dict[str, Article]
 
 
 class Dateline:
@@ -90,7 +100,7 @@ class Dateline:
                 f"to a sentence-transformers folder, or to '{DEFAULT_ENCODER}'"
             ) from error
         store = Store.create(folder, encoder.name) if create else Store.open(folder)
-        store.check_encoder(encoder.name)
+        store.check_encoder(encoder.name, encoder.dimension)
         index = EmbeddedIndex(folder / "index", store, encoder.dimension)
         return cls(
             store,
@@ -152,41 +162,56 @@ class Dateline:
                 yield from self.ingest_batch(batch)
                 batch, characters = [], 0
         yield from self.ingest_batch(batch)
+        self._index.compact()
         self._index.refresh()
 
     def ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
         with self._ingesting:
-            ids = [item.id for item in batch if isinstance(item, Article)]
-            known = {article.id: article for article in self._store.get_many(ids)}
-            fates: list[Ingested | Skipped] = []
-            changed: dict[str, Article] = {}
-            for item in batch:
-                if isinstance(item, Skipped):
-                    fates.append(item)
-                    continue
-                article = self._settle_id(item, known)
-                old = known.get(article.id)
-                if old is None:
-                    fates.append(Ingested(article.id, "added", article.language))
-                elif replace(article, origin=old.origin) == old:
-                    fates.append(Ingested(article.id, "unchanged", article.language))
-                    continue
-                else:
-                    fates.append(Ingested(article.id, "updated", article.language))
-                known[article.id] = changed[article.id] = article
-            self._store.put(self._embed(list(changed.values())))
-            return fates
+            while True:
+                settled = self._settle(batch)
+                if self._store.put(embed(self._embedder, settled.changed), settled.seen):
+                    return settled.fates
+                # Another process wrote one of these articles meanwhile: look at them again.
 
-    def _settle_id(self, article: Article, known: dict[str, Article]) -> Article:
+    def _settle(self, batch: Sequence[Article | Skipped]) -> _Settled:
+        """What is to be written of a batch, after a look at what is stored."""
+        ids = [item.id for item in batch if isinstance(item, Article)]
+        seen = {article.id: article for article in self._store.get_many(ids)}
+        known = dict(seen)
+        fates: list[Ingested | Skipped] = []
+        changed: dict[str, Article] = {}
+        for item in batch:
+            if isinstance(item, Skipped):
+                fates.append(item)
+                continue
+            article = self._settle_id(item, seen, known)
+            old = known.get(article.id)
+            if old is None:
+                fates.append(Ingested(article.id, "added", article.language))
+            elif replace(article, origin=old.origin) == old:
+                fates.append(Ingested(article.id, "unchanged", article.language))
+                continue
+            else:
+                fates.append(Ingested(article.id, "updated", article.language))
+            known[article.id] = changed[article.id] = article
+        given_here = [article_id for article_id in changed if article_id not in ids]
+        seen |= {article.id: article for article in self._store.get_many(given_here)}
+        return _Settled(fates, list(changed.values()), seen)
+
+    def _settle_id(
+        self, article: Article, seen: dict[str, Article], known: dict[str, Article]
+    ) -> Article:
         """The article under an id of its own: two files of one name are two articles.
 
-        Looks up what it needs of the store into `known`.
+        What it needs of the store it looks up into `seen` and, unless the batch has changed it,
+        into `known`.
         """
         if article.origin is None:
             return article
         before = self._store.find_origin(article.origin)
         if before is not None:
+            seen.setdefault(before.id, before)
             known.setdefault(before.id, before)
             return replace(article, id=before.id)
         holder = known.get(article.id)
@@ -195,23 +220,10 @@ class Dateline:
         own = f"{article.id}-{hashlib.sha256(article.origin.encode()).hexdigest()[:8]}"
         return replace(article, id=own)
 
-    def _embed(self, articles: Sequence[Article]) -> list[Embedded]:
-        passages = [split(article, self._encoder.count_tokens) for article in articles]
-        vectors = self._embedder.encode_passages(
-            [embedded_text(passage) for some in passages for passage in some]
-        )
-        embedded = []
-        position = 0
-        for article, some in zip(articles, passages, strict=True):
-            embedded.append(
-                Embedded(article, tuple(some), vectors[position : position + len(some)])
-            )
-            position += len(some)
-        return embedded
-
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
         self._store.delete(article_id)
+        self._index.compact()
         self._index.refresh()
 
     @property
@@ -412,6 +424,20 @@ class Dateline:
         if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
             return Verdict(False, f"text[{start}:{end}] is not the quote")
         return Verdict(True, "text and hash agree")
+
+
+def embed(encoder: Encoder, articles: Sequence[Article]) -> list[Embedded]:
+    """The articles cut into passages, with their vectors."""
+    passages = [split(article, encoder.count_tokens) for article in articles]
+    vectors = encoder.encode_passages(
+        [embedded_text(passage) for some in passages for passage in some]
+    )
+    embedded = []
+    position = 0
+    for article, some in zip(articles, passages, strict=True):
+        embedded.append(Embedded(article, tuple(some), vectors[position : position + len(some)]))
+        position += len(some)
+    return embedded
 
 
 def embedded_text(passage: Passage) -> str:

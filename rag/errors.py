@@ -11,7 +11,8 @@
     │   └── UnavailableError      nothing can be done at the moment (HTTP 503)
     ├── CollectionError       the data folder cannot serve (HTTP 503)
     │   ├── ModelMismatchError    built with another encoder than the one at hand
-    │   └── CorruptError          the database is damaged or foreign
+    │   ├── CorruptError          the database is damaged or foreign
+    │   └── StorageFullError      no room to write; reading goes on (HTTP 507)
     └── ModelError            a model cannot be found or loaded (HTTP 503)
 
 A message names the value, the expectation and the mend, on one line.
@@ -71,6 +72,10 @@ class ModelMismatchError(CollectionError):
 
 class CorruptError(CollectionError):
     """The database is damaged, or not Dateline's."""
+
+
+class StorageFullError(CollectionError):
+    """The disk is full. What was being written is not stored, what was stored before is."""
 
 
 class ModelError(DatelineError):

@@ -1,33 +1,21 @@
 """The searchable form of a collection: FAISS and tantivy files derived from the store.
 
-    <folder>/CURRENT                      name of the generation in use, hash of its manifest
-    <folder>/gen-<seq>-<uuid>/            immutable: vectors.faiss, lexical/, manifest.json
-
-A search sees the generation (passages up to its sequence number) and, in memory, the delta of
-what was written after it. What was deleted is found out by asking the store about the hits.
+A search sees a generation on disk (passages up to its sequence number) and, in memory, the delta
+of what was written after it. What was deleted is found out by asking the store about the hits.
+Whoever writes also builds the generations; every process takes over the newest one.
 """
 
-import hashlib
-import json
 import logging
-import os
-import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from embeddings.encoder import Vectors
-from embeddings.index import VectorIndex
-from rag.chunking import CHUNKER
+from rag import generations
 from rag.errors import CorruptError
-from rag.lexical import LEXICAL, LexicalIndex
+from rag.generations import Generation, Part
 from rag.store import Store
 
 logger = logging.getLogger("dateline")
@@ -35,32 +23,23 @@ logger = logging.getLogger("dateline")
 Ranked = list[tuple[int, float]]
 """(passage id, score), best first."""
 
-_MANIFEST = "manifest.json"
-_CURRENT = "CURRENT"
-_KEEP = 2
+KEPT_GENERATIONS = 2
+_BUILDING = "build.lock"
 _FEW_CHANGES = 500
 _CHANGED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Passages searchable by vector and by word."""
-
-    vectors: VectorIndex
-    lexical: LexicalIndex
-
-
-@dataclass(frozen=True)
 class _Snapshot:
-    """What one search looks at: the parts, and the sequence number they reach."""
+    """What one search looks at: a generation and what came after, up to a sequence number."""
 
-    parts: tuple[_Part, ...]
-    generation_seq: int
+    generation: Generation
+    delta: Part
     seq: int
 
     @property
-    def passages(self) -> int:
-        return sum(len(part.vectors) for part in self.parts)
+    def parts(self) -> tuple[Part, Part]:
+        return self.generation.part, self.delta
 
 
 @dataclass(frozen=True)
@@ -81,7 +60,7 @@ class IndexState:
 class EmbeddedIndex:
     """Nearest passages by vector and by word, in this process.
 
-    Searching is safe from several threads while one of them calls `refresh`.
+    Safe to use from several threads, and on one folder from several processes.
     """
 
     def __init__(self, folder: Path, store: Store, dimension: int) -> None:
@@ -89,12 +68,18 @@ class EmbeddedIndex:
         self._folder = folder
         self._store = store
         self._dimension = dimension
-        self._lock = threading.Lock()
-        self._snapshot = self._load()
+        self._publishing = threading.Lock()
+        self._adopting = threading.Lock()
+        self._refused: str | None = None
+        nothing = Generation(Part.in_memory(dimension), seq=0, named=None)
+        self._snapshot = _Snapshot(nothing, Part.in_memory(dimension), seq=0)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._adopt()
+        self.compact(wait=True)
         self.refresh()
 
     def __len__(self) -> int:
-        return self._snapshot.passages
+        return sum(len(part.vectors) for part in self._snapshot.parts)
 
     @property
     def state(self) -> IndexState:
@@ -108,7 +93,7 @@ class EmbeddedIndex:
 
     def lexical(self, query: str, k: int) -> Ranked:
         """The k passages that match the query's words best, deleted ones among them."""
-        parts = [part.lexical for part in self._snapshot.parts]
+        parts = [part.lexical for part in self._snapshot.parts if len(part.vectors)]
 
         def holds(word: str) -> bool:
             return any(lexical.holds(word) for lexical in parts)
@@ -120,156 +105,97 @@ class EmbeddedIndex:
         return any(part.lexical.holds(word) for part in self._snapshot.parts)
 
     def refresh(self) -> None:
-        """Make everything committed to the store so far searchable.
+        """Make everything searchable that was committed so far, by whatever process.
 
-        Builds a new generation once the delta or the deleted passages are many; if another
-        process is building one, this one goes on with its delta.
+        A look at the sequence number and at CURRENT where nothing has changed.
         """
-        with self._lock:
-            seq = self._store.seq
-            if seq == self._snapshot.seq:
-                return
-            generation, *_ = self._snapshot.parts
-            delta = _Part(VectorIndex(self._dimension), LexicalIndex.in_memory())
-            since = self._snapshot.generation_seq
-            _fill(delta, self._store, since, seq)
-            self._snapshot = _Snapshot((generation, delta), generation_seq=since, seq=seq)
-            _, live = self._store.counts()
-            dead = self._snapshot.passages - live
-            if len(delta.vectors) + dead > max(_FEW_CHANGES, live * _CHANGED_SHARE):
-                with suppress(Timeout), FileLock(self._folder / "build.lock", timeout=0):
-                    self._build()
+        self._adopt()
+        self._catch_up()
 
-    # --- generations
+    def compact(self, wait: bool = False) -> None:
+        """Write a new generation if much was written or deleted since the last one.
+
+        Searches go on meanwhile. Where another process is writing one, that is enough; with
+        `wait`, it is waited for. What cannot be written for want of room stays in the delta.
+        """
+        if not self._is_due():
+            return
+        try:
+            with FileLock(self._folder / _BUILDING, timeout=-1 if wait else 0):
+                self._adopt()  # another process's, written while we waited
+                if self._is_due():
+                    self._build()
+        except Timeout:
+            return
+        except (OSError, ValueError) as error:
+            logger.warning("no new index could be written (%s): going on with the old one", error)
 
     def _build(self) -> None:
-        """Write a generation of everything in the store, and search that."""
-        seq = self._store.seq
-        name = f"gen-{seq}-{uuid4().hex[:8]}"
-        temporary = self._folder / f"{name}.tmp"
-        (temporary / "lexical").mkdir(parents=True)
-        part = _Part(VectorIndex(self._dimension), LexicalIndex.create(temporary / "lexical"))
-        _fill(part, self._store, 0, seq)
-        _write_durably(temporary / "vectors.faiss", part.vectors.to_bytes())
-        files = {}
-        for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
-            _sync(path)
-            files[str(path.relative_to(temporary))] = _sha256(path)
-        manifest = {
-            "seq": seq,
-            "passages": len(part.vectors),
-            "dimension": self._dimension,
-            "metric": "inner product",
-            **self._origin(),
-            "files": files,
-        }
-        written = json.dumps(manifest, indent=1).encode()
-        _write_durably(temporary / _MANIFEST, written)
-        for path in sorted(p for p in temporary.rglob("*") if p.is_dir()):
-            _sync(path)
-        _sync(temporary)
-        os.rename(temporary, self._folder / name)
-        _sync(self._folder)
-        current = f"{name} {hashlib.sha256(written).hexdigest()}"
-        _write_durably(self._folder / f"{_CURRENT}.tmp", current.encode())
-        os.replace(self._folder / f"{_CURRENT}.tmp", self._folder / _CURRENT)
-        _sync(self._folder)
-        self._drop_old(name)
-        # The lexical index was opened under the temporary name and would not find its files.
-        lexical = LexicalIndex.open(self._folder / name / "lexical")
-        self._snapshot = _Snapshot((_Part(part.vectors, lexical),), seq, seq)
+        self._catch_up(generations.write(self._folder, self._store, self._dimension))
+        generations.remove(generations.leftovers(self._folder, KEPT_GENERATIONS))
 
-    def _origin(self) -> dict[str, str]:
-        """What a generation must agree with to be of use."""
-        return {
-            "collection": self._store.collection,
-            "encoder": self._store.encoder,
-            "chunker": CHUNKER,
-            "lexical": LEXICAL,
-        }
+    def _is_due(self) -> bool:
+        generation = self._snapshot.generation
+        _, live = self._store.counts()
+        written = self._store.count_passages(generation.seq)
+        deleted = len(generation.part.vectors) - (live - written)
+        return written + deleted > max(_FEW_CHANGES, live * _CHANGED_SHARE)
 
-    def _load(self) -> _Snapshot:
-        empty = _Part(VectorIndex(self._dimension), LexicalIndex.in_memory())
-        nothing = _Snapshot((empty,), generation_seq=0, seq=0)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        current = self._folder / _CURRENT
-        if not current.exists():
-            return nothing
+    def _adopt(self) -> None:
+        """Go over to the generation that CURRENT names, if it is another.
+
+        One thread loads it; the others search what they have meanwhile.
+        """
+        if not self._adopting.acquire(blocking=False):
+            return
         try:
-            name, manifest_hash = current.read_text().split()
-            part, seq = self._verified(self._folder / name, manifest_hash)
-        except (OSError, ValueError, KeyError, CorruptError) as error:
-            logger.warning("the index is damaged (%s): building it again", error)
-            return nothing
-        return _Snapshot((part,), generation_seq=seq, seq=seq)
+            while (named := generations.current(self._folder)) is not None:
+                if named in (self._snapshot.generation.named, self._refused):
+                    return
+                try:
+                    found = generations.load(self._folder, named, self._store, self._dimension)
+                except CorruptError as error:
+                    if generations.current(self._folder) != named:
+                        continue  # replaced and removed while we were reading it
+                    self._refused = named
+                    logger.warning("the index is damaged (%s): building it again", error)
+                    return
+                self._catch_up(found)
+        finally:
+            self._adopting.release()
 
-    def _verified(self, folder: Path, manifest_hash: str) -> tuple[_Part, int]:
-        """The generation in `folder`, read only after every hash was found right."""
-        written = (folder / _MANIFEST).read_bytes()
-        if hashlib.sha256(written).hexdigest() != manifest_hash:
-            raise CorruptError("the manifest does not have its recorded SHA-256")
-        manifest: dict[str, Any] = json.loads(written)
-        if manifest["seq"] > self._store.seq:
-            raise CorruptError("it is newer than the database")
-        for key, value in self._origin().items():
-            if manifest.get(key) != value:  # another version's, or another model's
-                raise CorruptError(f"{key} is {manifest.get(key)!r}, expected {value!r}")
-        for name, expected in manifest["files"].items():
-            if name != "vectors.faiss" and _sha256(folder / name) != expected:
-                raise CorruptError(f"{name} does not have its recorded SHA-256")
-        data = (folder / "vectors.faiss").read_bytes()
-        if hashlib.sha256(data).hexdigest() != manifest["files"]["vectors.faiss"]:
-            raise CorruptError("vectors.faiss does not have its recorded SHA-256")
-        part = _Part(VectorIndex.from_bytes(data), LexicalIndex.open(folder / "lexical"))
-        seq = int(manifest["seq"])
-        missing = np.setdiff1d(self._store.passage_ids(seq), part.vectors.ids)
-        if len(missing):
-            raise CorruptError(f"{len(missing)} passages of the store are not in it")
-        return part, seq
-
-    def _drop_old(self, current: str) -> None:
-        """Keep the newest generations; remove older ones and what was never finished."""
-        generations = sorted(
-            (p for p in self._folder.glob("gen-*") if p.name != current),
-            key=lambda p: p.stat().st_mtime,
-            reverse=True,
-        )
-        finished = [p for p in generations if p.suffix != ".tmp"]
-        for path in {*generations} - {*finished[: _KEEP - 1]}:
-            shutil.rmtree(path, ignore_errors=True)
+    def _catch_up(self, generation: Generation | None = None) -> None:
+        """Search what the store holds now: with another generation, or the one there is."""
+        with self._publishing:
+            now = self._snapshot
+            seq = self._store.seq
+            if generation is not None:
+                delta, since = Part.in_memory(self._dimension), generation.seq
+            elif seq != now.seq:
+                # Searches of the present snapshot go on in its vectors; in its words they may
+                # find new passages already, which does no harm.
+                delta, since = Part(now.delta.vectors.copy(), now.delta.lexical), now.seq
+            else:
+                return
+            delta.fill(self._store, since, seq)
+            self._snapshot = _Snapshot(
+                now.generation if generation is None else generation, delta, seq
+            )
 
 
-def _fill(part: _Part, store: Store, after_seq: int, up_to_seq: int | None = None) -> None:
-    """Add the passages written after one sequence number and up to another."""
+def rebuild(folder: Path, store: Store) -> None:
+    """Leave nothing in an index's folder but a new generation of what the store holds.
 
-    def rows() -> Iterator[tuple[int, str, str, str]]:
-        for some in store.passages_after(after_seq, up_to_seq):
-            part.vectors.add([p.id for p in some], np.stack([p.vector for p in some]))
-            yield from ((p.id, p.article_id, p.title, p.text) for p in some)
-
-    part.lexical.add(rows())
+    Raises OSError, or tantivy's ValueError, if it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(folder / _BUILDING):
+        if store.dimension is None:
+            generations.clear(folder)
+        else:
+            generations.write(folder, store, store.dimension)
+            generations.remove(generations.leftovers(folder, keep=1))
 
 
 def _best(results: list[Ranked], k: int) -> Ranked:
     return sorted((hit for hits in results for hit in hits), key=lambda hit: -hit[1])[:k]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

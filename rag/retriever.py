@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from embeddings.encoder import Encoder
 from rag.index import EmbeddedIndex, Ranked
-from rag.store import Filter, Store
+from rag.passage_store import Filter
+from rag.store import Store
 from rag.stories import Shingles, fullest_first
 from rag.types import Hit, Passage
 

@@ -5,50 +5,26 @@ write raises the sequence number by one in its own transaction; ids are never us
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Self
-from uuid import uuid4
 
 import numpy as np
 import sqlalchemy as sa
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag import database as tables
-from rag import feedback, overview, story_store
+from rag import feedback, overview, passage_store, story_store
 from rag import keys as key_store
-from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
+from rag.collection import create_collection, open_collection
+from rag.errors import CorruptError, ModelMismatchError, NotFoundError
 from rag.feedback import Judgement
 from rag.jobs import Jobs
 from rag.keys import Key, Scope
+from rag.passage_store import EVERYTHING, Filter, StoredPassage
 from rag.stories import fullest_first
 from rag.types import Article, Passage
-
-DATABASE_FILE = "dateline.sqlite3"
-_CREATING = "create.lock"
-_OWN_FILES = {
-    DATABASE_FILE,
-    f"{DATABASE_FILE}-journal",
-    f"{DATABASE_FILE}-wal",
-    _CREATING,
-    "index",
-    "rates",
-}
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which articles count as evidence. Days are included; None does not restrict."""
-
-    since: date | None = None
-    until: date | None = None
-    sources: tuple[str, ...] = ()
-
-
-EVERYTHING = Filter()
 
 
 @dataclass(frozen=True)
@@ -58,17 +34,6 @@ class Embedded:
     article: Article
     passages: tuple[Passage, ...]
     vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class StoredPassage:
-    """What an index needs of a passage; `vector` is (dim,) float32."""
-
-    id: int
-    article_id: str
-    title: str
-    text: str
-    vector: NDArray[np.float32]
 
 
 class Store:
@@ -88,60 +53,18 @@ class Store:
         Raises CollectionError for a folder with other things in it and ModelMismatchError for
         a collection built with another encoder.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            foreign = [p.name for p in folder.iterdir() if p.name not in _OWN_FILES]
-        except OSError as error:
-            raise CollectionError(
-                f"cannot use {folder} ({error.strerror}): name another --data-dir"
-            ) from error
-        path = folder / DATABASE_FILE
-        if foreign and not path.exists():
-            raise CollectionError(
-                f"{folder} holds other files and no Dateline collection: "
-                "name a new or empty folder with --data-dir"
-            )
-        with FileLock(folder / _CREATING):
-            # A creation that was killed leaves nothing, or a file of no bytes.
-            if not path.exists() or path.stat().st_size == 0:
-                cls(tables.connect(path))._create(encoder)
+        create_collection(folder, encoder)
         store = cls.open(folder)
         store.check_encoder(encoder)
         return store
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The collection in `folder`; CollectionError if there is none."""
-        path = folder / DATABASE_FILE
-        if not path.exists():
-            raise CollectionError(
-                f"no collection in {folder}: run 'dateline ingest PATH' first, "
-                "or name another folder with --data-dir"
-            )
-        if tables.owner(path) != tables.APPLICATION_ID:
-            raise CorruptError(f"{path} was not written by Dateline: name another --data-dir")
-        store = cls(tables.connect(path))
-        schema = store._read_meta("schema")
-        if schema != tables.SCHEMA:
-            raise CollectionError(
-                f"{path} has schema {schema}, this version of Dateline reads {tables.SCHEMA}: "
-                "ingest the articles again into a new --data-dir"
-            )
-        return store
+        """The collection in `folder`, brought to the present schema.
 
-    def _create(self, encoder: str) -> None:
-        with self._write() as connection:
-            tables.metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA application_id = {tables.APPLICATION_ID}")
-            values = {
-                "schema": tables.SCHEMA,
-                "collection": uuid4().hex,
-                "encoder": encoder,
-                "seq": "0",
-            }
-            rows = [{"key": key, "value": value} for key, value in values.items()]
-            connection.execute(sa.insert(tables.meta), rows)
-        self.close()
+        Raises CollectionError if there is none, and CorruptError if it cannot be read.
+        """
+        return cls(open_collection(folder))
 
     def close(self) -> None:
         """Give the connections back; the store is not to be used afterwards."""
@@ -155,19 +78,31 @@ class Store:
 
     # --- what the collection is
 
-    def check_encoder(self, encoder: str) -> None:
-        """Raise ModelMismatchError unless the collection was built with this encoder."""
-        built = self.encoder
-        if built != encoder:
+    def check_encoder(self, encoder: str, dimension: int | None = None) -> None:
+        """Raise ModelMismatchError unless the collection was built with this encoder, and its
+        vectors have this dimension."""
+        mend = "set DATELINE_ENCODER back, or run 'dateline ingest PATH' with a new --data-dir"
+        if self.encoder != encoder:
             raise ModelMismatchError(
-                f"the collection was built with encoder '{built}', the encoder is now '{encoder}': "
-                f"set DATELINE_ENCODER back, or ingest into a new --data-dir"
+                f"the collection was built with encoder '{self.encoder}', the encoder is now "
+                f"'{encoder}': {mend}"
+            )
+        if dimension is not None and self.dimension not in (None, dimension):
+            raise ModelMismatchError(
+                f"the collection was built with vectors of {self.dimension} dimensions, encoder "
+                f"'{encoder}' now gives {dimension}: {mend}"
             )
 
     @property
     def encoder(self) -> str:
         """Name of the encoder whose vectors the collection holds."""
         return self._read_meta("encoder")
+
+    @property
+    def dimension(self) -> int | None:
+        """Length of the vectors; None while there are none."""
+        with self._reading() as connection:
+            return passage_store.dimension(connection)
 
     @property
     def collection(self) -> str:
@@ -181,7 +116,7 @@ class Store:
 
     def counts(self) -> tuple[int, int]:
         """(articles, passages)."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             articles = connection.scalar(sa.select(sa.func.count()).select_from(tables.articles))
             passages = connection.scalar(sa.select(sa.func.count()).select_from(tables.passages))
         return int(articles or 0), int(passages or 0)
@@ -208,12 +143,12 @@ class Store:
 
     def get_many(self, ids: Sequence[str]) -> list[Article]:
         """The articles with these ids that exist, in no order."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return self._read(connection, ids, EVERYTHING)
 
     def find(self, names: Sequence[str]) -> list[Article]:
         """The articles whose id or whose file's stem is among `names`."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = [
                 row
                 for some in tables.portions(list(names))
@@ -227,7 +162,7 @@ class Store:
 
     def find_origin(self, origin: str) -> Article | None:
         """The article that came from the file `origin`."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 sa.select(tables.articles).where(tables.articles.c.origin == origin)
             ).first()
@@ -236,7 +171,7 @@ class Store:
     def page(self, limit: int = 50, offset: int = 0) -> list[Article]:
         """Articles, newest first (undated ones last)."""
         order = (tables.articles.c.published.desc().nulls_last(), tables.articles.c.id)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(
                 sa.select(tables.articles).order_by(*order).limit(limit).offset(offset)
             )
@@ -254,35 +189,29 @@ class Store:
             )
             return list(found)
 
-    def put(self, items: Sequence[Embedded]) -> None:
-        """Write articles, each in place of the one with its id, in one transaction."""
+    def put(self, items: Sequence[Embedded], seen: Mapping[str, Article] | None = None) -> bool:
+        """Write articles, each in place of the one with its id, in one transaction.
+
+        With `seen`, the articles by id as they were when it was decided what to write: False,
+        and nothing written, if another process has changed one of them since.
+        """
         if not items:
-            return
+            return True
         with self._write() as connection:
+            ids = [item.article.id for item in items]
+            if seen is not None:
+                stored = {a.id: a for a in self._read(connection, ids, EVERYTHING)}
+                if any(stored.get(i) != seen.get(i) for i in ids):
+                    return False
             seq = self._next_seq(connection)
-            self._remove(connection, [item.article.id for item in items])
+            self._remove(connection, ids)
             for item in items:
                 connection.execute(
                     sa.insert(tables.articles).values(tables.article_row(item.article, seq))
                 )
-                if not item.passages:
-                    continue
-                insert = sa.insert(tables.passages).returning(
-                    tables.passages.c.id, sort_by_parameter_order=True
-                )
-                rows = [
-                    {"article_id": item.article.id, "start": p.start, "end": p.end, "seq": seq}
-                    for p in item.passages
-                ]
-                ids = connection.scalars(insert, rows).all()
-                connection.execute(
-                    sa.insert(tables.vectors),
-                    [
-                        {"passage_id": i, "vector": v.astype("<f4").tobytes()}
-                        for i, v in zip(ids, item.vectors, strict=True)
-                    ],
-                )
+                passage_store.add(connection, item.passages, item.vectors, seq)
             story_store.add(connection, [item.article for item in items])
+        return True
 
     def delete(self, article_id: str) -> None:
         """Remove an article, its passages and vectors; NotFoundError if there is none."""
@@ -336,7 +265,7 @@ class Store:
 
     def story_ids(self, ids: Iterable[str]) -> dict[str, str]:
         """Article id -> what names its story; only articles that exist."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             told = story_store.members(connection, ids)
         return {article_id: min(story) for article_id, story in told.items()}
 
@@ -344,97 +273,71 @@ class Store:
         self, ids: Iterable[str], where: Filter = EVERYTHING
     ) -> dict[str, tuple[Article, ...]]:
         """Article id -> the articles of its story that pass the filter, the fullest first."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             told = story_store.members(connection, ids)
             articles = self._read(connection, {i for s in told.values() for i in s}, where)
         return _with_articles(told, articles)
 
     def stories_page(self, limit: int = 50, offset: int = 0) -> list[tuple[Article, ...]]:
         """The stories of more than one article, newest first, each the fullest telling first."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             told = {story[0]: story for story in story_store.page(connection, limit, offset)}
             articles = self._read(connection, {i for s in told.values() for i in s}, EVERYTHING)
         return list(_with_articles(told, articles).values())
 
     def count_stories(self) -> int:
         """How many stories more than one article tells."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return story_store.count(connection)
 
     # --- passages
 
     def live_passages(self, ids: Sequence[int], where: Filter) -> dict[int, Passage]:
         """Those of the passages that still exist and pass the filter, in one read transaction."""
-        condition = _condition(where)
-        found: dict[int, Passage] = {}
-        articles: dict[str, Article] = {}
-        with self._engine.connect() as connection:
-            for some in tables.portions(list(ids)):
-                for row in connection.execute(
-                    sa.select(
-                        tables.passages.c.id.label("passage_id"),
-                        tables.passages.c.start,
-                        tables.passages.c.end,
-                        tables.articles,
-                    )
-                    .join_from(tables.passages, tables.articles)
-                    .where(tables.passages.c.id.in_(some) & condition)
-                ):
-                    if row.id not in articles:
-                        articles[row.id] = tables.row_article(row)
-                    found[row.passage_id] = Passage(
-                        articles[row.id], row.start, row.end, row.passage_id
-                    )
-        return found
+        with self._reading() as connection:
+            return passage_store.live(connection, ids, where)
 
     def passage_ids(self, up_to_seq: int) -> NDArray[np.int64]:
         """Ids of the live passages written at or before a sequence number, ascending."""
-        query = (
-            sa.select(tables.passages.c.id)
-            .where(tables.passages.c.seq <= up_to_seq)
-            .order_by(tables.passages.c.id)
-        )
-        with self._engine.connect() as connection:
-            return np.fromiter(connection.scalars(query), dtype=np.int64)
+        with self._reading() as connection:
+            return passage_store.ids(connection, up_to_seq)
+
+    def count_passages(self, after_seq: int) -> int:
+        """How many live passages were written after a sequence number."""
+        with self._reading() as connection:
+            return passage_store.count(connection, after_seq)
 
     def passages_after(
         self, seq: int, up_to_seq: int | None = None
     ) -> Iterator[list[StoredPassage]]:
         """The live passages written after one sequence number and up to another, in portions.
 
-        Those of an article follow one another, though perhaps into the next portion.
+        Those of an article follow one another, though perhaps into the next portion. Each
+        portion is a read of its own, so that no writer waits for all of them; what is deleted
+        meanwhile may be missing.
         """
-        passages, articles = tables.passages.c, tables.articles.c
-        text = sa.func.substr(articles.text, passages.start + 1, passages.end - passages.start)
-        query = (
-            sa.select(
-                passages.id,
-                passages.article_id,
-                articles.title,
-                text.label("text"),
-                tables.vectors.c.vector,
-            )
-            .join_from(tables.passages, tables.articles)
-            .join(tables.vectors)
-            .where(passages.seq > seq)
-            .order_by(passages.id)
-        )
-        if up_to_seq is not None:
-            query = query.where(passages.seq <= up_to_seq)
-        with self._engine.connect() as connection:
-            for rows in connection.execution_options(yield_per=1000).execute(query).partitions():
-                yield [
-                    StoredPassage(
-                        row.id,
-                        row.article_id,
-                        row.title or "",
-                        row.text,
-                        np.frombuffer(row.vector, dtype="<f4"),
-                    )
-                    for row in rows
-                ]
+        with self._reading() as connection:
+            first, last = passage_store.bounds(connection, seq, up_to_seq)
+        while first <= last:
+            with self._reading() as connection:
+                portion = passage_store.between(connection, first, last)
+            if not portion:
+                return
+            yield portion
+            first = portion[-1].id + 1
 
     # --- inside
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (ValueError, TypeError) as error:  # a damaged date, list or number
+            path = self._engine.url.database
+            raise CorruptError(
+                f"{path} holds a damaged value ({error}): run 'dateline doctor --repair'"
+            ) from error
 
     def _write(self) -> AbstractContextManager[sa.Connection]:
         return self._engine.execution_options(write=True).begin()
@@ -447,11 +350,11 @@ class Store:
         )
 
     def _read_meta(self, key: str) -> str:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return self._meta(connection, key)
 
     def _read(self, connection: sa.Connection, ids: Iterable[str], where: Filter) -> list[Article]:
-        query = sa.select(tables.articles).where(_condition(where))
+        query = sa.select(tables.articles).where(where.condition)
         return [
             tables.row_article(row)
             for some in tables.portions(list(ids))
@@ -467,32 +370,13 @@ class Store:
 
     def _remove(self, connection: sa.Connection, ids: list[str]) -> None:
         story_store.remove(connection, ids)
+        passage_store.remove(connection, ids)
         for some in tables.portions(ids):
-            passages = sa.select(tables.passages.c.id).where(tables.passages.c.article_id.in_(some))
-            connection.execute(
-                sa.delete(tables.vectors).where(tables.vectors.c.passage_id.in_(passages))
-            )
-            connection.execute(
-                sa.delete(tables.passages).where(tables.passages.c.article_id.in_(some))
-            )
             connection.execute(sa.delete(tables.articles).where(tables.articles.c.id.in_(some)))
 
 
 def _no_article(article_id: str) -> str:
     return f"no article '{article_id}': 'dateline articles list' shows the ids"
-
-
-def _condition(where: Filter) -> sa.ColumnElement[bool]:
-    """What the filter asks of an article."""
-    condition: sa.ColumnElement[bool] = sa.true()
-    if where.since is not None:
-        condition &= tables.articles.c.published >= where.since
-    if where.until is not None:
-        condition &= tables.articles.c.published <= where.until
-    if where.sources:
-        keys = [source.casefold() for source in where.sources]
-        condition &= tables.articles.c.source_key.in_(keys)
-    return condition
 
 
 def _with_articles(

@@ -183,3 +183,32 @@ def _read_texts(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Shin
         )
         texts |= {row.id: Shingles.of(row.text) for row in connection.execute(query)}
     return texts
+
+
+def is_sound(connection: sa.Connection) -> bool:
+    """Whether every article tells one story with its fingerprints, named as its pairs say."""
+    tellings, articles = tables.tellings.c, tables.articles.c
+    untold = sa.select(sa.func.count()).where(articles.id.not_in(sa.select(tellings.article_id)))
+    if connection.scalar(untold):
+        return False
+    held = tables.fingerprints.c.article_id
+    counts = sa.select(held, sa.func.count().label("number")).group_by(held)
+    counted = {row.article_id: row.number for row in connection.execute(counts)}
+    names: dict[str, str] = {}
+    for article_id, story, number in connection.execute(sa.select(tables.tellings)):
+        names[article_id] = story
+        if counted.get(article_id, 0) != number:
+            return False
+    parents = {article_id: article_id for article_id in names}
+
+    def first(one: str) -> str:
+        while parents[one] != one:
+            one = parents[one]
+        return one
+
+    for one, other in connection.execute(sa.select(tables.pairs)):
+        if one not in names or other not in names:
+            return False
+        smaller, larger = sorted((first(one), first(other)))
+        parents[larger] = smaller
+    return all(first(article_id) == story for article_id, story in names.items())

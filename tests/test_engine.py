@@ -15,8 +15,9 @@ from rag.abilities import Abilities
 from rag.engine import MAX_QUESTION_CHARACTERS, MAX_SOURCES, Dateline, embedded_text
 from rag.errors import CollectionError, InputError, NotFoundError
 from rag.index import EmbeddedIndex
+from rag.passage_store import EVERYTHING, Filter
 from rag.settings import Settings
-from rag.store import EVERYTHING, Filter, Store
+from rag.store import Store
 from rag.types import Article, Ingested, Passage, Skipped, Span, text_hash
 
 STORM = article("The storm came. answer: Tuesday 2 it was.", "storm", title="Storm")

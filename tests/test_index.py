@@ -31,6 +31,12 @@ def open_index(folder: Path, store: Store) -> EmbeddedIndex:
     return EmbeddedIndex(folder, store, FakeEncoder.dimension)
 
 
+def after_writing(index: EmbeddedIndex) -> None:
+    """What a writer does."""
+    index.compact()
+    index.refresh()
+
+
 def generations(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.glob("gen-*"))
 
@@ -118,7 +124,7 @@ def test_few_changes_write_no_generation(
     store: Store, index: EmbeddedIndex, tmp_path: Path
 ) -> None:
     store.put([in_words(article(many_words(_FEW_CHANGES)))])
-    index.refresh()
+    after_writing(index)
     assert_right(index, store)
     assert generations(tmp_path / "data" / "index") == []
 
@@ -140,7 +146,7 @@ def test_many_changes_write_a_generation_that_finds_the_same(
 ) -> None:
     folder = tmp_path / "data" / "index"
     store.put([in_words(article(many_words(MANY)))])
-    index.refresh()
+    after_writing(index)
     assert len(generations(folder)) == 1
     assert_right(index, store)
 
@@ -149,9 +155,9 @@ def test_a_generation_and_a_delta_are_searched_together(
     store: Store, index: EmbeddedIndex, encoder: FakeEncoder
 ) -> None:
     store.put([in_words(article(many_words(MANY)))])
-    index.refresh()
+    after_writing(index)
     store.put([in_words(article("w100 extra", "b"), first_degrees=10.02)])
-    index.refresh()
+    after_writing(index)
     found = {i: text for i, text in texts(store).items() if text in ("w100", "extra")}
     assert {i for i, _ in index.lexical("w100 extra", 5)} == set(found)
     assert [i for i, _ in index.dense(NEAR_100TH, 8)] == expected_dense(store, NEAR_100TH, 8)
@@ -161,9 +167,9 @@ def test_what_one_part_holds_is_no_typing_error_in_another(
     store: Store, index: EmbeddedIndex
 ) -> None:
     store.put([in_words(article(f"Merkel {many_words(MANY)}"))])
-    index.refresh()
+    after_writing(index)
     store.put([in_words(article("Markel", "b"))])
-    index.refresh()
+    after_writing(index)
     words = texts(store)
     assert [words[i] for i, _ in index.lexical("Merkel", 5)] == ["Merkel"]
     assert {words[i] for i, _ in index.lexical("Mrkel", 5)} == {"Merkel", "Markel"}
@@ -177,9 +183,9 @@ def test_a_generation_is_opened_again_as_it_was(
 ) -> None:
     folder = tmp_path / "data" / "index"
     store.put([in_words(article(many_words()))])
-    index.refresh()
+    after_writing(index)
     store.put([whole(article("A storm came", "b"))])
-    index.refresh()
+    after_writing(index)
     before = generations(folder)
     again = open_index(folder, store)
     assert generations(folder) == before
@@ -198,7 +204,7 @@ def test_two_generations_are_kept_and_unfinished_ones_removed(
     built = []
     for n in range(3):
         store.put([in_words(article(many_words(prefix=f"p{n}x"), str(n)))])
-        index.refresh()
+        after_writing(index)
         built.append(current(folder).name)
         assert [i for i, _ in index.lexical(f"p{n}x7", 5)] == [n * MANY + 8]
     assert len(set(built)) == 3
@@ -209,10 +215,10 @@ def test_many_deletions_write_a_generation_without_the_deleted(
     store: Store, index: EmbeddedIndex
 ) -> None:
     store.put([in_words(article(many_words())), in_words(article("keep these", "b"))])
-    index.refresh()
+    after_writing(index)
     assert len(index) == MANY + 2
     store.delete("a")
-    index.refresh()
+    after_writing(index)
     assert len(index) == 2
     assert index.lexical("w3", 5) == []
     assert [i for i, _ in index.lexical("keep", 5)] == [MANY + 1]
@@ -223,7 +229,7 @@ def test_ids_do_not_shift_when_an_article_before_is_deleted(
 ) -> None:
     first = in_words(article("gone gone2 gone3"))
     store.put([first, in_words(article(many_words(), "b"), first_degrees=5)])
-    index.refresh()
+    after_writing(index)
     before = texts(store)
     store.delete("a")
     for searched in (index, open_index(tmp_path / "data" / "index", store)):
@@ -241,17 +247,17 @@ def test_who_cannot_build_searches_a_delta(
     folder = tmp_path / "data" / "index"
     store.put([in_words(article(many_words()))])
     with FileLock(folder / "build.lock"):
-        index.refresh()
+        after_writing(index)
         assert generations(folder) == []
         assert_right(index, store)
     store.put([whole(article("A storm came", "b"))])
-    index.refresh()
+    after_writing(index)
     assert len(generations(folder)) == 1
 
 
 def test_searching_while_another_thread_refreshes(store: Store, index: EmbeddedIndex) -> None:
     store.put([in_words(article("steady"), first_degrees=45)])
-    index.refresh()
+    after_writing(index)
     found: list[list[int]] = []
     done = False
 
@@ -264,7 +270,7 @@ def test_searching_while_another_thread_refreshes(store: Store, index: EmbeddedI
     searching.start()
     for n in range(4):
         store.put([in_words(article(many_words(200, f"p{n}x"), f"b{n}"), step=0.01)])
-        index.refresh()
+        after_writing(index)
     done = True
     searching.join()
     assert found

@@ -7,8 +7,9 @@ import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
 from rag.index import _FEW_CHANGES, EmbeddedIndex
+from rag.passage_store import EVERYTHING, Filter
 from rag.retriever import Ranking, Retriever, fold, fuse
-from rag.store import EVERYTHING, Embedded, Filter, Store
+from rag.store import Embedded, Store
 from rag.types import Article, Hit, Passage
 
 

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from conftest import article, at, in_words, whole
 
 from rag import database
+from rag.collection import DATABASE_FILE
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
-from rag.store import DATABASE_FILE, EVERYTHING, Embedded, Filter, Store
+from rag.passage_store import EVERYTHING, Filter
+from rag.store import Embedded, Store
 from rag.types import Article, Passage
 
 FULL = Article(
@@ -122,7 +124,7 @@ def _overwritten(path: Path) -> None:
 
 def _other_schema(path: Path) -> None:
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
     connection.close()
 
@@ -131,10 +133,26 @@ def _other_schema(path: Path) -> None:
     ("damage", "error", "says"),
     [
         (_foreign, CorruptError, "was not written by Dateline: name another --data-dir"),
-        (_garbage, CorruptError, "cannot be read as a database .*restore it from a backup"),
-        (_cut, CorruptError, "cannot be read as a database .*restore it from a backup"),
-        (_overwritten, CorruptError, "cannot be read as a database .*restore it from a backup"),
-        (_other_schema, CollectionError, "has schema 99, this version of Dateline reads 4: ingest"),
+        (
+            _garbage,
+            CorruptError,
+            "cannot be read as a database .*'dateline restore FILE'",
+        ),
+        (
+            _cut,
+            CorruptError,
+            "cannot be read as a database .*'dateline restore FILE'",
+        ),
+        (
+            _overwritten,
+            CorruptError,
+            "cannot be read as a database .*'dateline restore FILE'",
+        ),
+        (
+            _other_schema,
+            CollectionError,
+            "has schema 9999, this version of Dateline reads up to 0001: update",
+        ),
     ],
 )
 def test_a_database_that_is_not_ours_or_damaged_is_refused(

@@ -13,7 +13,9 @@ from test_stories import STORM, VOTE, words
 
 from rag import database as tables
 from rag import story_store
-from rag.store import DATABASE_FILE, EVERYTHING, Filter, Store
+from rag.collection import DATABASE_FILE
+from rag.passage_store import EVERYTHING, Filter
+from rag.store import Store
 from rag.stories import group_stories
 from rag.types import Article
 

@@ -1,0 +1,175 @@
+"""Is a collection sound? Every check that can be made without a model, and what mends it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import sqlalchemy as sa
+
+from rag import database as tables
+from rag import generations
+from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
+from rag.errors import CorruptError
+from rag.index import KEPT_GENERATIONS
+from rag.store import Store
+from rag.story_store import is_sound
+from rag.types import text_hash
+
+Check = Literal["database", "articles", "passages", "stories", "index", "files"]
+CHECKS: tuple[Check, ...] = ("database", "articles", "passages", "stories", "index", "files")
+
+_PORTION = 200
+_NORM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it should be, and the article it concerns, if one."""
+
+    check: Check
+    what: str
+    article_id: str | None = None
+
+
+Examined = Callable[[int, int], None]
+"""Called with (articles examined, articles in all)."""
+
+
+def examine(folder: Path, progress: Examined | None = None) -> list[Problem]:
+    """What is wrong with the collection in `folder`; nothing is changed.
+
+    Raises CollectionError if there is none, or it is a newer Dateline's. A database that cannot be
+    read is the one problem then.
+    """
+    try:
+        engine = open_collection(folder)
+    except CorruptError as error:
+        return [Problem("database", str(error))]
+    problems: list[Problem] = []
+    try:
+        with engine.connect() as connection:
+            problems += _database(connection)
+            problems += _articles(connection, progress)
+            if not is_sound(connection):
+                problems.append(Problem("stories", "they are not what their articles make them"))
+        problems += _index(folder, engine)
+    except CorruptError as error:
+        problems.append(Problem("database", str(error)))
+    finally:
+        engine.dispose()
+    return [*problems, *_files(folder)]
+
+
+def files_that_can_go(folder: Path) -> list[Path]:
+    """What a killed process has left behind. Not to be asked while something writes there."""
+    unfinished = [
+        *folder.glob("*.partial*"),
+        *(folder / BACKUPS).glob("*.partial*"),
+        *(folder / QUARANTINE).glob("*.tmp"),
+    ]
+    return unfinished + generations.leftovers(folder / INDEX, KEPT_GENERATIONS)
+
+
+def damaged_rows(connection: sa.Connection) -> list[str]:
+    """What SQLite finds wrong with its own structures."""
+    found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
+    return [str(line) for line in found if line != "ok"]
+
+
+def _database(connection: sa.Connection) -> Iterator[Problem]:
+    for line in damaged_rows(connection):
+        yield Problem("database", line)
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    for table in sorted({row[0] for row in broken}):
+        yield Problem("database", f"rows of {table} belong to nothing")
+    orphans = "SELECT count(*) FROM fingerprints WHERE article_id NOT IN (SELECT id FROM articles)"
+    if connection.exec_driver_sql(orphans).scalar():
+        yield Problem("stories", "fingerprints belong to no article")
+    seq = connection.scalar(sa.select(tables.meta.c.value).where(tables.meta.c.key == "seq"))
+    newest = connection.scalar(sa.select(sa.func.max(tables.passages.c.seq))) or 0
+    if not str(seq).isdecimal() or int(str(seq)) < newest:
+        yield Problem("database", f"the sequence number is {seq}, a passage has {newest}")
+
+
+def _articles(connection: sa.Connection, progress: Examined | None) -> Iterator[Problem]:
+    """Each article's text against its hash; its passages and vectors."""
+    total = connection.exec_driver_sql("SELECT count(*) FROM articles").scalar() or 0
+    sizes = sa.func.length(tables.vectors.c.vector)
+    usual = connection.scalar(
+        sa.select(sizes).group_by(sizes).order_by(sa.func.count().desc()).limit(1)
+    )
+    last, done = "", 0
+    while True:
+        # As plain SQL: a damaged date or list would stop SQLAlchemy.
+        articles = connection.exec_driver_sql(
+            f"SELECT id, text, sha256 FROM articles WHERE id > ? ORDER BY id LIMIT {_PORTION}",
+            (last,),
+        ).all()
+        if not articles:
+            return
+        texts = {article_id: text for article_id, text, _ in articles}
+        for article_id, text, sha256 in articles:
+            if not isinstance(text, str) or text_hash(text) != sha256:
+                yield Problem("articles", "the text does not have its SHA-256", article_id)
+        for article_id, what in _bad_passages(connection, texts, int(usual or 0)).items():
+            yield Problem("passages", what, article_id)
+        connection.rollback()  # no writer is to wait for all of this
+        last, done = articles[-1][0], done + len(articles)
+        if progress is not None:
+            progress(done, total)
+
+
+def _bad_passages(
+    connection: sa.Connection, texts: dict[str, str], vector_bytes: int
+) -> dict[str, str]:
+    """Article id -> what is wrong with one of its passages."""
+    passages, bad = tables.passages.c, {}
+    query = (
+        sa.select(passages.article_id, passages.start, passages.end, tables.vectors.c.vector)
+        .outerjoin_from(tables.passages, tables.vectors)
+        .where(passages.article_id.in_(list(texts)))
+    )
+    for article_id, start, end, vector in connection.execute(query):
+        if not 0 <= start < end <= len(texts[article_id]):
+            bad[article_id] = f"passage {start}:{end} is not inside the text"
+        elif vector is None or len(vector) != vector_bytes:
+            bad[article_id] = f"the vector of passage {start}:{end} is missing or of another size"
+        elif not abs(np.linalg.norm(np.frombuffer(vector, "<f4")) - 1) < _NORM_TOLERANCE:
+            bad[article_id] = f"the vector of passage {start}:{end} is not of unit length"
+    return bad
+
+
+def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
+    """The current generation, if there is one: files, hashes, and ids against the store's."""
+    named = generations.current(folder / INDEX)
+    store = Store(engine)
+    if named is None or store.dimension is None:
+        return
+    try:
+        generation = generations.load(folder / INDEX, named, store, store.dimension)
+    except CorruptError as error:
+        yield Problem("index", str(error))
+        return
+    ids = generation.part.vectors.ids
+    if len(np.unique(ids)) != len(ids) or len(generation.part.lexical) != len(ids):
+        yield Problem("index", "it holds a passage twice, or by vector and not by word")
+    with engine.connect() as connection:
+        given = connection.exec_driver_sql(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'passages'"
+        ).scalar()
+    if len(ids) and ids.max() > (given or 0):
+        yield Problem("index", "it holds passages that never were")
+
+
+def _files(folder: Path) -> Iterator[Problem]:
+    for path in files_that_can_go(folder):
+        yield Problem("files", f"{path.relative_to(folder)} is a leftover")
+    if folder.stat().st_mode & 0o077:
+        yield Problem("files", "others than its owner can look into the folder")
+
+
+def articles_of(problems: list[Problem], check: Check) -> list[str]:
+    """The ids of the articles that a check found something wrong with."""
+    return [p.article_id for p in problems if p.check == check and p.article_id is not None]

@@ -1,0 +1,66 @@
+"""The tables of the first release."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """A collection is made with the tables of rag/database.py; this says what they were."""
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "articles",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("title", sa.Text),
+        sa.Column("published", sa.Date, index=True),
+        sa.Column("published_from", sa.Text),
+        sa.Column("byline", sa.Text),
+        sa.Column("source", sa.Text),
+        sa.Column("source_key", sa.Text, index=True),
+        sa.Column("url", sa.Text),
+        sa.Column("language", sa.Text),
+        sa.Column("origin", sa.Text, index=True),
+        sa.Column("stem", sa.Text, index=True),
+        sa.Column("removed", sa.JSON, nullable=False),
+        sa.Column("sha256", sa.Text, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "passages",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("article_id", sa.Text, sa.ForeignKey("articles.id"), nullable=False, index=True),
+        sa.Column("start", sa.Integer, nullable=False),
+        sa.Column("end", sa.Integer, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False, index=True),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "vectors",
+        sa.Column("passage_id", sa.Integer, sa.ForeignKey("passages.id"), primary_key=True),
+        sa.Column("vector", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "tellings",
+        sa.Column("article_id", sa.Text, sa.ForeignKey("articles.id"), primary_key=True),
+        sa.Column("story", sa.Text, nullable=False, index=True),
+        sa.Column("fingerprints", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "fingerprints",
+        sa.Column("hash", sa.BigInteger, primary_key=True),
+        sa.Column("article_id", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "pairs",
+        sa.Column("first", sa.Text, sa.ForeignKey("articles.id"), primary_key=True),
+        sa.Column("second", sa.Text, sa.ForeignKey("articles.id"), primary_key=True, index=True),
+        sqlite_with_rowid=False,
+    )
