@@ -79,7 +79,8 @@ def revoke(
 def _open(settings: "Settings") -> "Store":
     """The collection, made if missing: keys come before the first article on a server."""
     from embeddings.encoder import load_encoder
-    from rag.store import DATABASE_FILE, Store
+    from rag.collection import DATABASE_FILE
+    from rag.store import Store
 
     folder = settings.data_dir.expanduser()
     if (folder / DATABASE_FILE).exists():

@@ -26,6 +26,7 @@ _CREATING = "create.lock"
 OWN_FILES = {
     *(DATABASE_FILE + suffix for suffix in ("", "-journal", "-wal", "-shm")),
     *(INDEX, BACKUPS, QUARANTINE, _CREATING),
+    "rates",  # of the service's guard
 }
 
 

@@ -85,7 +85,7 @@ class EmbeddedIndex:
     def state(self) -> IndexState:
         """How far the index has come."""
         snapshot = self._snapshot
-        return IndexState(self._store.seq, snapshot.seq, snapshot.generation_seq)
+        return IndexState(self._store.seq, snapshot.seq, snapshot.generation.seq)
 
     def dense(self, vector: Vectors, k: int) -> Ranked:
         """The k passages nearest to a unit vector (dimension,), deleted ones among them."""
