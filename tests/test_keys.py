@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from api import serve
 from api.cli import app
 from api.security import check_host
-from rag.collection import DATABASE_FILE, Store
+from rag.collection import DATABASE_FILE
 from rag.engine import Dateline
 from rag.errors import InputError, NotFoundError
 from rag.keys import SCOPES, Key, Scope, find
+from rag.store import Store
 
 
 def test_a_key_is_kept_as_its_hash_only(store: Store, tmp_path: Path) -> None:
