@@ -66,6 +66,7 @@ def serving(data: Path, *options: str) -> Iterator[tuple[httpx2.Client, subproce
         stderr=log,
         text=True,
     )
+    process.stderr = log
     url = f"http://127.0.0.1:{port}"
     try:
         with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
