@@ -58,18 +58,6 @@ _questions = Counter(
 )
 for _outcome in ("answered", "abstained"):
     _questions.labels(_outcome)  # 0 is told from the start
-_batch_questions = Histogram(
-    "dateline_batch_questions",
-    "Questions read together.",
-    buckets=_SIZES,
-    registry=_REGISTRY,
-)
-_batch_passages = Histogram(
-    "dateline_batch_passages",
-    "Passages read together.",
-    buckets=_SIZES,
-    registry=_REGISTRY,
-)
 _queue = Gauge(
     "dateline_queue_depth",
     "Questions admitted and waiting for the models.",
@@ -101,12 +89,6 @@ def stages(reply: Reply) -> dict[str, float]:
     took = reply.timings
     answer = max(0.0, took.total - took.retrieve - took.read)
     return {"retrieve": took.retrieve, "read": took.read, "answer": answer}
-
-
-def batch_read(questions: int, passages: int) -> None:
-    """The reader has read so many passages, of so many questions, at once."""
-    _batch_questions.observe(questions)
-    _batch_passages.observe(passages)
 
 
 def queued(waiting: int) -> None:

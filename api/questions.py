@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
-from api import examples, observe
+from api import examples, metrics, observe
 from api.inference import Inference
 from api.schemas import AskRequest, AskResponse, HitOut, Problem, SearchRequest, SearchResponse
 from rag.engine import Dateline, check_question
@@ -90,6 +90,7 @@ async def _in_turn(request: Request, run: Callable[[], T], passages: int) -> T:
     """What `run` returns on the inference thread; ClientDisconnect if the client goes before."""
     inference = await get_inference(request)
     result: asyncio.Future[T] = asyncio.wrap_future(inference.submit(run, passages))
+    metrics.queued(inference.waiting)
     gone: asyncio.Future[None] = asyncio.ensure_future(_until_gone(request))
     both: list[asyncio.Future[Any]] = [result, gone]
     try:
@@ -104,6 +105,7 @@ async def _in_turn(request: Request, run: Callable[[], T], passages: int) -> T:
     finally:
         gone.cancel()
         result.cancel()
+        metrics.queued(inference.waiting)
 
 
 async def _until_gone(request: Request) -> None:

@@ -5,6 +5,7 @@ local name, so that no page of the web can reach it through a name that points h
 """
 
 import ipaddress
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,7 @@ _STATIC = "/static/"
 _ASKING = ("/v1/ask", "/v1/search", "/v1/verify", _SIGN_IN, "/logout")
 """Where POST changes nothing in the collection."""
 _ADMIN = ("/metrics", "/v1/stats")
+_TICK_NS = 1_000_000_000  # coarser than the clock of any file system in use
 _LOOKUPS = 4  # threads of their own: a key is checked even while every other thread reads
 
 
@@ -89,8 +91,8 @@ class Guard:
     """Lets a request pass to the service, or answers it with 401, 403, 421 or 429.
 
     What no rule names needs a key, for anything but GET one that may write: a route that is
-    forgotten here is closed. Keys are read anew for each request, so that a revoked one stops
-    working at once in every worker.
+    forgotten here is closed. Keys are read anew whenever the database was written since, by
+    whatever process, so that a revoked one stops working at once in every worker.
     """
 
     def __init__(self, app: ASGIApp, engine: Dateline, access: Access) -> None:
@@ -100,6 +102,8 @@ class Guard:
         self._rates = RateLimits(access.rates_file)
         self._key_rate, self._address_rate = access.key_rate, access.address_rate
         self._threads: anyio.CapacityLimiter | None = None
+        self._known: list[Key] = []
+        self._known_until = 0  # the last write that the known keys are sure to be younger than
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in OPEN):
@@ -130,9 +134,17 @@ class Guard:
         await (refusal or self._app)(scope, receive, send)
 
     async def _keys(self) -> list[Key]:
-        if self._threads is None:
-            self._threads = anyio.CapacityLimiter(_LOOKUPS)
-        return await anyio.to_thread.run_sync(self._engine.keys, limiter=self._threads)
+        """The keys as they are now. Under load a look at the database takes longer than a refusal
+        may; a look at its file does not."""
+        written = self._engine.written()
+        if written != self._known_until:
+            if self._threads is None:
+                self._threads = anyio.CapacityLimiter(_LOOKUPS)
+            self._known = await anyio.to_thread.run_sync(self._engine.keys, limiter=self._threads)
+            # A second write within a tick of the file's clock would look like this one.
+            settled = time.time_ns() - written > _TICK_NS
+            self._known_until = written if settled else 0
+        return self._known
 
     def _check(
         self, scope: AsgiScope, headers: Headers, keys: list[Key]

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import uvicorn
 
@@ -47,33 +48,23 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     # Once it has shut down, uvicorn raises the signal again, for whoever wants to know of it. An
     # end that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "http": TimedProtocol,
+        "log_config": logging_as,
+        "access_log": False,
+        "timeout_graceful_shutdown": _DRAIN_SECONDS,
+    }
     if workers == 1:
-        uvicorn.run(
-            create_app(engine, settings, Access.of(settings)),
-            host=host,
-            port=port,
-            http=TimedProtocol,
-            log_config=logging_as,
-            access_log=False,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
+        uvicorn.run(create_app(engine, settings, Access.of(settings)), **options)
         return
     engine.close()
     # Each worker opens the collection for itself, by the settings in the environment.
     os.environ["DATELINE_DATA_DIR"] = str(settings.data_dir)
     with TemporaryDirectory(prefix="dateline-metrics-") as folder:
         os.environ[metrics.MULTIPROCESS] = folder
-        uvicorn.run(
-            "api.app:app_from_settings",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            http=TimedProtocol,
-            log_config=logging_as,
-            access_log=False,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
+        uvicorn.run("api.app:app_from_settings", factory=True, workers=workers, **options)
 
 
 def _share_memory_among_threads() -> None:

@@ -413,6 +413,10 @@ class Dateline:
         """The API keys that open the collection over HTTP; without one it is for this machine."""
         return self._store.keys()
 
+    def written(self) -> int:
+        """When the collection was last written, by any process: nanoseconds, a file's clock."""
+        return self._store.written()
+
     def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:
         """Whether the stored article still has the cited hash, and the quote at its offsets."""
         try:

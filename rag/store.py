@@ -4,6 +4,7 @@ Everything else in a data folder is derived from it and can be rebuilt without a
 write raises the sequence number by one in its own transaction; ids are never used again.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -255,6 +256,12 @@ class Store:
         """The API keys, by name."""
         with self._engine.connect() as connection:
             return key_store.read(connection)
+
+    def written(self) -> int:
+        """When the database was last written, by any process: nanoseconds, a file's clock."""
+        path = str(self._engine.url.database)
+        files = [file for file in (path, f"{path}-wal") if os.path.exists(file)]
+        return max(os.stat(file).st_mtime_ns for file in files)
 
     def revoke_key(self, name: str) -> None:
         """Forget a key; it opens nothing from now on. NotFoundError if there is none."""

@@ -5,11 +5,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -55,28 +56,34 @@ def free_port() -> str:
 def serving(data: Path, *options: str) -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
     """A client of `dateline serve` once it is ready, and the process."""
     port = free_port()
+    # A pipe that nobody reads would be full in the end, and the server wait at its next log line.
+    log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed below
     process = subprocess.Popen(
         command("serve", "--port", port, *options),
         env=environment(data),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
+    process.stderr = log
     url = f"http://127.0.0.1:{port}"
     try:
         with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
-            wait_until_ready(client, process)
+            wait_until_ready(client, process, log)
             yield client, process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        log.close()
 
 
-def wait_until_ready(client: httpx2.Client, process: subprocess.Popen[str]) -> None:
+def wait_until_ready(client: httpx2.Client, process: subprocess.Popen[str], log: IO[str]) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        assert process.poll() is None, process.communicate()[1]
+        if process.poll() is not None:
+            log.seek(0)
+            raise AssertionError(log.read())
         try:
             if client.get("/readyz").status_code == 200:
                 return

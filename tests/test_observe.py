@@ -272,17 +272,11 @@ def test_what_another_process_wrote_is_lag_until_it_is_searched(
     assert value(scraped(client), "index_lag") == 0
 
 
-def test_batches_and_the_queue_are_told_by_whoever_runs_them(client: TestClient) -> None:
-    before = scraped(client)
-    metrics.batch_read(questions=3, passages=30)
+def test_the_queue_is_as_long_as_was_last_told(client: TestClient) -> None:
     metrics.queued(7)
-    after = scraped(client)
-    metrics.queued(0)
-    name = "batch_questions_sum"
-    assert value(after, name) - value(before, name) == 3
-    name = "batch_passages_sum"
-    assert value(after, name) - value(before, name) == 30
-    assert value(after, "queue_depth") == 7
+    assert value(scraped(client), "queue_depth") == 7
+    client.post("/v1/search", json={"query": "storm"})
+    assert value(scraped(client), "queue_depth") == 0
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,10 @@ def test_all_that_a_server_off_a_terminal_logs_is_json_lines(data: Path) -> None
     with serving(data) as (client, process):
         client.post("/v1/ask", json={"question": "Who?"}, headers={"X-Request-ID": "r-1"})
         process.send_signal(signal.SIGTERM)
-        _, written = process.communicate(timeout=30)
+        process.wait(timeout=30)
+        assert process.stderr is not None
+        process.stderr.seek(0)
+        written = process.stderr.read()
     lines = [json.loads(line) for line in written.splitlines()]
     assert {line["logger"] for line in lines} >= {"dateline", "uvicorn.error"}
     assert [line["route"] for line in lines if line.get("request_id") == "r-1"] == ["/v1/ask"]

@@ -320,7 +320,8 @@ def test_what_a_page_loads_is_there_and_may_be_kept_for_ever(client: TestClient)
 
 
 def test_the_page_is_no_part_of_the_api(client: TestClient) -> None:
-    assert all(p.startswith(("/v1/", "/healthz", "/readyz")) for p in client.app.openapi()["paths"])  # type: ignore[attr-defined]
+    paths = client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    assert all(p.startswith(("/v1/", "/healthz", "/readyz", "/metrics")) for p in paths)
 
 
 # --- the collection
