@@ -171,7 +171,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
         for context in iter_route_contexts([route]):
             path = context.path.replace("{article_id:path}", "a").replace("{name}", "x")
             for method in sorted(context.methods or ()):
-                yield method, path.replace("{upload_id}", "u")
+                yield method, path
 
 
 def test_no_route_is_open_but_those_that_are_meant_to_be(serve: Open, store: Store) -> None:

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from api.app import create_app
 from api.web.pages import HEADERS
 from api.web.suggestions import suggest
-from api.web.uploads import Uploads, safe_name
 from api.web.views import age, certainty, outlets, paragraphs, web_address
 from rag.engine import Dateline
 from rag.feedback import Judgement
+from rag.jobs import Jobs
 
 OURS = {"Origin": "http://testserver"}
 STATIC = Path(__file__).parent.parent / "api" / "web" / "static"
@@ -351,9 +351,10 @@ def test_what_cannot_be_added_is_told_on_a_page(client: TestClient) -> None:
 
 
 def upload(client: TestClient, *files: tuple[str, bytes]) -> httpx2.Response:
-    """The last page of an upload, once it is done."""
+    """The last page of a job of files, once it has ended."""
     sent = [("files", file) for file in files]
     page = client.post("/add/files", files=sent, headers=OURS)
+    assert page.status_code == 200, page.text
     for _ in range(200):
         part = client.get(page.url.path, headers={"HX-Request": "true"})
         if "hx-trigger" not in part.text:
@@ -370,47 +371,36 @@ def test_files_are_added_with_what_became_of_each(client: TestClient, dateline: 
     assert "c.xyz : unknown suffix '.xyz'" in said
     assert "/tmp" not in page.text
     assert {a.id for a in dateline.articles()} == {"a", "x"}
-    assert {a.origin for a in dateline.articles()} == {None}
 
 
-def test_another_file_of_a_known_name_stands_beside_it(
+def test_a_file_of_a_known_name_replaces_what_the_earlier_one_held(
     client: TestClient, dateline: Dateline
 ) -> None:
     upload(client, ("a.txt", b"It came."))
     assert "1 unchanged" in words(upload(client, ("a.txt", b"It came.")))
-    upload(client, ("a.txt", b"It went."), ("a.txt", b"It stayed."))
-    assert sorted(a.text for a in dateline.articles()) == ["It came.", "It stayed.", "It went."]
-    assert "3 unchanged" in words(
-        upload(client, *(("a.txt", text) for text in (b"It came.", b"It went.", b"It stayed.")))
-    )
+    assert "1 updated" in words(upload(client, ("a.txt", b"It went.")))
+    assert [a.text for a in dateline.articles()] == ["It went."]
 
 
-def test_an_upload_that_breaks_says_so(client: TestClient, dateline: Dateline) -> None:
-    dateline._store.put = lambda _items: 1 / 0  # type: ignore[method-assign,assignment,return-value]
-    page = upload(client, ("a.txt", b"It came."))
-    assert "It ended early: something went wrong; it was logged." in words(page)
+def test_two_files_of_one_name_are_refused_together(client: TestClient) -> None:
+    sent = [("files", ("a.txt", text)) for text in (b"It came.", b"It went.")]
+    page = client.post("/add/files", files=sent, headers=OURS)
+    assert page.status_code == 422
+    assert "Two files named 'a.txt'" in words(page)
 
 
-def test_an_unknown_upload_is_not_found(client: TestClient, dateline: Dateline) -> None:
+def test_files_that_wait_for_others_say_so(
+    client: TestClient, dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "claim", lambda *_: None)
+    page = client.post("/add/files", files=[("files", ("a.txt", b"It came."))], headers=OURS)
+    assert "Waiting for its turn. 0 of about 1" in words(page)
+    dateline.jobs.cancel(page.url.path.removeprefix("/add/"))
+    assert "It was cancelled" in words(client.get(page.url.path))
+
+
+def test_an_unknown_job_is_not_found(client: TestClient) -> None:
     assert client.get("/add/none").status_code == 404
-    assert Uploads(dateline).start([("a.txt", b"It came.")]).id
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("../../etc/passwd", "passwd"),
-        ("C:\\news\\a b.txt", "a b.txt"),
-        ("[x]*?.html", "_x___.html"),
-        ("..", "file"),
-        ("", "file"),
-        ("a\x00\n.txt", "a__.txt"),
-        ("x" * 300 + ".pdf", "x" * 116 + ".pdf"),
-        ("مقال.txt", "مقال.txt"),
-    ],
-)
-def test_an_uploaded_file_keeps_what_is_harmless_of_its_name(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
 
 
 def test_articles_are_listed_by_pages_and_found_by_words(

@@ -6,16 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
+from api.jobs import AllJobs, Runner
 from api.questions import Engine
 from api.web import views
 from api.web.pages import Models, PageRoute, is_htmx, render
-from api.web.uploads import Uploads
 from rag.citations import find_quote
+from rag.errors import InputError
 from rag.fields import article_from_mapping
-from rag.types import Article, Passage, Skipped, Span, Story
+from rag.job_inputs import MAX_ARTICLES, count_articles, file_inputs
+from rag.types import Article, Ingested, Passage, Skipped, Span, Story
 
 _PAGE = 50
 _FOUND = 30
+_FATES = 200
 
 Page = Annotated[int, Query(ge=1, le=10**6)]
 
@@ -94,12 +97,16 @@ def add() -> Response:
 
 @router.post("/add/files")
 def add_files(
-    request: Request, files: Annotated[list[UploadFile] | None, File()] = None
+    jobs: AllJobs, runner: Runner, files: Annotated[list[UploadFile] | None, File()] = None
 ) -> Response:
-    """Add uploaded files; the next page shows how far they are."""
+    """Add uploaded files as a job; the next page shows how far it is."""
     given = [(file.filename, file.file.read()) for file in files or [] if file.filename]
-    upload = _uploads(request).start(given)
-    return RedirectResponse(f"/add/{upload.id}", HTTPStatus.SEE_OTHER)
+    if not given:
+        raise InputError("no file was chosen: choose one or more, then add them")
+    inputs = file_inputs(given)
+    job = jobs.submit(inputs, count_articles(inputs))
+    runner.wake()
+    return RedirectResponse(f"/add/{job.id}", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/add/text")
@@ -119,11 +126,18 @@ def add_text(
     return RedirectResponse(views.article_url(article.id), HTTPStatus.SEE_OTHER)
 
 
-@router.get("/add/{upload_id}")
-def show_upload(request: Request, upload_id: str) -> Response:
-    """How far an upload is."""
-    upload = _uploads(request).get(upload_id)
-    return render("upload-part.html.j2" if is_htmx(request) else "upload.html.j2", upload=upload)
+@router.get("/add/{job_id}")
+def show_job(request: Request, jobs: AllJobs, job_id: str) -> Response:
+    """How far a job is: what was done last, and all of it at the end."""
+    job = jobs.get(job_id)
+    first = 0 if job.finished else max(0, job.processed - _FATES)
+    job, fates = jobs.fates(job_id, MAX_ARTICLES, first)
+    return render(
+        "job-part.html.j2" if is_htmx(request) else "job.html.j2",
+        job=job,
+        stored=[fate for fate in fates if isinstance(fate, Ingested)][-_FATES:],
+        skipped=[fate for fate in fates if isinstance(fate, Skipped)][-_FATES:],
+    )
 
 
 @router.post("/delete")
@@ -131,8 +145,3 @@ def delete(engine: Engine, article: Annotated[str, Form()]) -> Response:
     """Delete an article, as its page asked to confirm."""
     engine.delete(article)
     return RedirectResponse("/articles", HTTPStatus.SEE_OTHER)
-
-
-def _uploads(request: Request) -> Uploads:
-    uploads: Uploads = request.app.state.uploads
-    return uploads
