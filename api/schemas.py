@@ -177,7 +177,7 @@ class JobOut(BaseModel):
 
     id: str
     state: JobState = Field(description="queued also while it waits to go on after a restart")
-    expected: int = Field(description="articles; an upper estimate for files until it is done")
+    expected: int = Field(description="articles; an estimate for files until it is done")
     processed: int
     added: int
     updated: int

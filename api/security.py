@@ -182,7 +182,7 @@ def _document(app: FastAPI) -> None:
         "description": "made by 'dateline keys create NAME'; not needed while there is none",
     }
     described = {"401": "No key, or a wrong one", "403": "The key may not do this"}
-    described |= {"421": "Another host name", "429": "Too many requests"}
+    described |= {"421": "Another host name", "429": "Too many requests, or too many that wait"}
     schema = {"$ref": "#/components/schemas/Problem"}
     for path, methods in document["paths"].items():
         for operation in methods.values() if path not in OPEN else ():

@@ -67,14 +67,17 @@ def _check_unpacked(given: JobInput) -> None:
 
 
 def count_articles(inputs: Sequence[JobInput]) -> int:
-    """How many articles to expect: exact for a list, an upper estimate for files."""
+    """How many articles to expect: exact for a list, an estimate for files.
+
+    A Parquet file counts as one: only a child process may look into it.
+    """
     total = 0
     for given in inputs:
         if given.name is None:
             total += len(_items(given.content))
             continue
         with _as_file(given.name, given.content) as path:
-            total += total_articles([path]) or 0
+            total += 1 if path.suffix.lower() == ".parquet" else total_articles([path]) or 0
     return total
 
 

@@ -228,7 +228,7 @@ class JobInput:
 class Job:
     """An ingest as it stands. Times are seconds since 1970.
 
-    `expected` articles is an upper estimate until the job is done, and exact from then on. A job
+    `expected` articles is an estimate until the job is done, and exact from then on. A job
     that was begun and waits to go on is "queued" again. `error` says why one failed.
     """
 
