@@ -97,7 +97,7 @@ HOSTILE = [
     "</title></textarea></script><script>alert(1)</script>",
     "\"><iframe srcdoc='<script>alert(1)</script>'>",
     "' autofocus onfocus=alert(1) x='",
-    "{{ 7 * 7 }} {% raw %} ${7*7} <%= 7*7 %>",
+    "{{ 7131 * 6173 }} {% raw %} ${7131*6173} <%= 7131*6173 %>",
     "<!--<script>-->",
     "<a href=javascript:alert(1)>x</a>",
     "<style>*{background:url(//evil.example)}</style>",
@@ -165,7 +165,7 @@ def test_a_hostile_article_is_text_on_every_page_and_in_json(
         assert response.status_code in (200, 404, 422)
         assert active(response.text) == [], page
         assert "script-src 'self'" in response.headers["Content-Security-Policy"]
-        assert "49" not in response.text or "7 * 7" not in hostile
+        assert "44019663" not in response.text
     reply = client.post("/v1/ask", json={"question": "When did the storm come?"})
     assert reply.headers["content-type"] == JSON
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
