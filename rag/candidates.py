@@ -11,6 +11,8 @@ from rag.equality import normalize_answer, same_answer
 from rag.temporal import when_of
 from rag.types import Article, Hit, Interval, Passage, Span
 
+_NESTED = 3.0
+"""How many logits below the best telling days may lie that hold its days, or lie in them."""
 _CORROBORATES = 12.0
 """How many logits below the best telling of an answer another story's may lie: words that the
 reader would hardly have marked stand there for something else."""
@@ -44,7 +46,8 @@ def merge_spans(spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES) -> 
     """Distinct answers, best first; each a list of its non-overlapping spans, best first.
 
     A span belongs to an answer when it overlaps one of its spans (passages overlap, and a
-    shorter cut of the same words is no second answer) or means the same as its best span.
+    shorter cut of the same words is no second answer) or means the same as its best span. Where
+    one tells the same days more closely, that one comes first.
     """
     groups: list[tuple[list[Span], Interval | None]] = []  # with the days that its best span means
     for span in sorted(spans, key=lambda s: (-s.score, s.passage.article.id, s.start)):
@@ -53,9 +56,13 @@ def merge_spans(spans: Sequence[Span], abilities: Abilities = ALL_ABILITIES) -> 
         if not normalize_answer(span.text):
             continue
         when = _when(span) if abilities.dates else None
-        for group, days in groups:
+        for place, (group, days) in enumerate(groups):
             if _same(group[0], days, span, when, abilities):
                 group.append(span)
+                break
+            if days and when and _nested(group[0], days, span, when):
+                narrower = (when.end - when.start) < (days.end - days.start)
+                groups[place] = ([span, *group], when) if narrower else ([*group, span], days)
                 break
         else:
             groups.append(([span], when))
@@ -77,6 +84,18 @@ def _same(
     if abilities.names:
         return same_answer(a.text, b.text)
     return normalize_answer(a.text) == normalize_answer(b.text)
+
+
+def _nested(a: Span, a_when: Interval, b: Span, b_when: Interval) -> bool:
+    """Whether one tells the other's days more closely, as "in July" does "earlier this year".
+
+    A bare year is another answer, to another question.
+    """
+    a_holds = a_when.start <= b_when.start and b_when.end <= a_when.end
+    b_holds = b_when.start <= a_when.start and a_when.end <= b_when.end
+    wide = a if a_holds else b
+    near = abs(a.score - b.score) <= _NESTED
+    return near and (a_holds or b_holds) and not wide.text.isdigit()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Self
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
+from rag.apposition import prefer_descriptions
 from rag.checkpoint import load_reader
 from rag.chunking import split
 from rag.errors import InputError, ModelError, NotFoundError
@@ -364,15 +365,16 @@ class Dateline:
     def spans(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         """What the reader finds in the passages, best first.
 
-        Where the question's words are mistyped it is read as the passages write them, and what
-        only repeats the question is left out.
+        Where the question's words are mistyped it is read as the passages write them. What only
+        repeats the question is left out, and of "Who is X?" what stands beside X gains.
         """
         if not passages:
             return []
         if not self._abilities.questions:
             return self.reader.read(question, passages)
         meant = respell(question, (passage.text for passage in passages), self._is_word)
-        return [s for s in self.reader.read(meant, passages) if not echoes(meant, s.text)]
+        spans = [s for s in self.reader.read(meant, passages) if not echoes(meant, s.text)]
+        return prefer_descriptions(meant, spans)
 
     def _asked(self, question: str) -> Asked:
         """The question as it is searched and read, and the day that its words restrict it to."""

@@ -33,7 +33,7 @@ OFFICES = frozenset(
     """.split()
 )
 """Titles that may stand before a name without a comma: "the director Ines Okafor"."""
-_TITLES = OFFICES | frozenset(
+TITLES = OFFICES | frozenset(
     """
     mr mrs ms miss mx dr doctor sir dame lord lady prof sen representative rep gov judge justice
     general gen colonel col captain capt lieutenant lt major maj sergeant sgt admiral king queen
@@ -91,7 +91,7 @@ def _titles_end(words: Sequence[str]) -> int:
         first += 1
     end = first
     for index in range(first, len(words)):
-        if words[index] in _TITLES:
+        if words[index] in TITLES:
             end = index + 1
         elif words[index] not in _RANKS:
             break

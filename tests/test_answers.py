@@ -312,6 +312,23 @@ def test_one_tuesday_is_not_another() -> None:
     ]
 
 
+def test_days_told_more_closely_by_another_story_come_first_and_count_with_it() -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    later = article("They met earlier this year.", "b", published=date(2023, 12, 8))
+    (answer,) = answers(span(later, "earlier this year", 3.0), span(told, "Tuesday", 2.0))
+    assert answer.text == "Tuesday"
+    assert answer.when == Interval(date(2023, 12, 5), date(2023, 12, 5))
+    assert answer.independent_sources == 2
+
+
+@pytest.mark.parametrize(("wide", "score"), [("2023", 3.0), ("earlier this year", 5.1)])
+def test_a_bare_year_and_what_is_much_less_likely_stay_apart(wide: str, score: float) -> None:
+    told = replace(TALKS, published=date(2023, 12, 6))
+    later = article(f"They met in {wide}.", "b", published=date(2023, 12, 8))
+    found = answers(span(later, wide, score), span(told, "Tuesday", 2.0))
+    assert [a.text for a in found] == [wide, "Tuesday"]
+
+
 def test_days_that_the_best_citation_leaves_open_are_the_next_one_s() -> None:
     later = replace(RIVAL, published=date(2024, 3, 6))
     (answer,) = answers(span(TALKS, "Tuesday", 3.0), span(later, "tuesday", 2.0))

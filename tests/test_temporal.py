@@ -184,6 +184,7 @@ PERIODS = [
 ]
 
 MONTHS_AND_YEARS = [
+    ("He pledged to help during his last visit [in August].", "2023-08-01/2023-08-31"),
     ("The inn burned down [in July].", "2023-07-01/2023-07-31"),
     ("The inn will open [in July].", "2024-07-01/2024-07-31"),
     ("The inn burned down [last July].", "2023-07-01/2023-07-31"),

@@ -37,6 +37,12 @@ _LASTED = re.compile(r"\b(?:not|n't|never|lasted|ran|waited|continued|stayed|kep
 _SET = re.compile(
     r"\b(?:set|fix(?:es|ed)|chose|picked|proposed|named|booked|reserved|scheduled)\s+(?:the\s+)?$"
 )
+# "pledged to help during their last meeting in August": that it was the last is what tells.
+_PAST_EVENT = re.compile(
+    r"\b(?:his|her|their|its|the|our|my)\s+(?:last|latest|previous|earlier|most recent)\s+"
+    r"(?:\w+\s+)?(?:meetings?|talks|visits?|trips?|summits?|speech|calls?|conversations?|sessions?"
+    r"|encounters?|interviews?|round)\b"
+)
 _LEAD = re.compile(r"(?:\b([a-z]+)\s+)?\b([a-z]+)\s+(?:the\s+)?$")
 
 
@@ -51,6 +57,8 @@ def sense_at(sentence: str, start: int, end: int, month: bool = False) -> Sense:
     last = next((bound for bound in bounds if bound >= end), len(sentence))
     if (told := _told_by_preposition(sentence, start, bounds, month)) is not None:
         return told
+    if _PAST_EVENT.search(sentence, first, start):
+        return -1
     cues = find_cues(sentence)
     before = [c for c in cues if first <= c.start < start and c.kind != "present"]
     after = [c for c in cues if end <= c.start < last and c.kind == "finite"]
