@@ -1,6 +1,7 @@
 """Row 26: after warm-up, memory no longer grows with the requests that were answered."""
 
 import gc
+import logging
 import os
 import socket
 import subprocess
@@ -45,9 +46,11 @@ def ask_in_every_way(post: Callable[[str, object], int], number: int) -> None:
 
 
 def test_asking_leaves_no_memory_behind(
-    dateline: Dateline, caplog: pytest.LogCaptureFixture
+    dateline: Dateline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the fakes, in this process."""
+    # pytest keeps every record that reaches the root logger.
+    monkeypatch.setattr(logging.getLogger("dateline"), "propagate", False)
     storms = [f"The storm {n} came to town. answer: Tuesday 3.5 it was." for n in range(20)]
     list(dateline.ingest(article(text, f"storm-{n}") for n, text in enumerate(storms)))
     process = psutil.Process()
@@ -62,7 +65,6 @@ def test_asking_leaves_no_memory_behind(
         for number in range(each * samples):
             ask_in_every_way(post, number)
             if number % each == 0:
-                caplog.clear()  # the records that pytest keeps are not the service's
                 gc.collect()
                 objects.append((4.0 * number, sys.getallocatedblocks()))
                 memory.append((4.0 * number, process.memory_info().rss))
