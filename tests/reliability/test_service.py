@@ -24,6 +24,8 @@ from processes import ARTICLES, GOLD, run, serving
 pytestmark = pytest.mark.real
 
 FULL = os.environ.get("DATELINE_RELIABILITY") == "full"
+QUICK_MS = 100 if FULL else 300
+"""For what must not wait. The short run stands among other work."""
 QUESTIONS = [json.loads(line)["question"] for line in GOLD.read_text("utf-8").splitlines()]
 
 
@@ -106,7 +108,7 @@ def test_32_clients_get_answers_and_the_server_stays_healthy(data: Path) -> None
     assert set(seen.counts) <= {200, 429}
     assert seen.counts[200] > 10
     assert slowest < 15_000  # the deadline
-    assert health <= 100
+    assert health <= QUICK_MS
 
 
 def test_ten_times_too_many_are_refused_at_once_and_it_recovers(data: Path) -> None:
@@ -123,7 +125,7 @@ def test_ten_times_too_many_are_refused_at_once_and_it_recovers(data: Path) -> N
     )
     assert set(seen.counts) <= {200, 429, 503}
     assert not seen.without_retry_after
-    assert refusal <= 100
+    assert refusal <= QUICK_MS
     assert recovered <= 10
 
 
