@@ -16,7 +16,7 @@ from eval.gold import Gold, Question
 from eval.metrics import auroc, exact_match, expected_calibration_error, f1, mean
 from eval.outcome import holds, is_relevant
 from rag.candidates import Candidate, rank_candidates
-from rag.confidence import Calibration
+from rag.confidence import Calibration, lead
 from rag.errors import InputError
 from rag.stories import group_stories
 from rag.types import Article, Hit, Passage, Span
@@ -52,18 +52,18 @@ class Case:
         """Article id -> its story, of what was read."""
         return group_stories(hit.passage.article for hit in self.hits)
 
-    def best(self, calibration: Calibration) -> Candidate | None:
-        """The best candidate when they are ranked so."""
-        ranked = rank_candidates(self.spans, self.hits, self.stories, calibration)
-        return ranked[0] if ranked else None
+    def ranked(self, calibration: Calibration) -> list[Candidate]:
+        """The candidates, ranked so, the best first."""
+        return rank_candidates(self.spans, self.hits, self.stories, calibration)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A reading's best candidate, what is known of it, and whether it is right."""
+    """A reading's best candidate, its lead over the others, and whether it is right."""
 
     case: Case
     candidate: Candidate
+    lead: float
     right: bool
 
     @property
@@ -172,26 +172,28 @@ def fit(cases: Sequence[Case], start: Calibration) -> Fit:
 
 
 def _forced_f1(cases: Sequence[Case], calibration: Calibration) -> float:
-    best = [(case, case.best(calibration)) for case in cases]
-    return mean([f1(c.text if c else "", case.answers) for case, c in best]) or 0.0
+    best = [(case, case.ranked(calibration)[:1]) for case in cases]
+    return mean([f1(c[0].text if c else "", case.answers) for case, c in best]) or 0.0
 
 
 def _judge(cases: Sequence[Case], calibration: Calibration) -> list[Judged]:
     """The cases that have a candidate: of the others no confidence is ever asked."""
     judged = []
     for case in cases:
-        candidate = case.best(calibration)
-        if candidate is not None:
-            right = bool(case.answers) and exact_match(candidate.text, case.answers) == 1.0
-            judged.append(Judged(case, candidate, right))
+        ranked = case.ranked(calibration)
+        if ranked:
+            best, *others = ranked
+            ahead = lead(best.score, (other.score for other in others))
+            right = bool(case.answers) and exact_match(best.text, case.answers) == 1.0
+            judged.append(Judged(case, best, ahead, right))
     return judged
 
 
 def _arrays(
     judged: Sequence[Judged],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Score and log length of the question (n, 2), whether right (n,), and weights (n,)."""
-    rows = [(j.candidate.score, np.log1p(count_words(j.case.question))) for j in judged]
+    """Score, lead and log length of the question (n, 3), whether right (n,), weights (n,)."""
+    rows = [(j.candidate.score, j.lead, np.log1p(count_words(j.case.question))) for j in judged]
     return (
         np.array(rows),
         np.array([int(j.right) for j in judged]),
@@ -200,13 +202,17 @@ def _arrays(
 
 
 def _regress(judged: Sequence[Judged], ranked: Calibration) -> Calibration:
-    """The calibration with the weights of a logistic regression; a higher score is better."""
+    """The calibration with the weights of a logistic regression; more score or lead is better."""
     rows, right, weights = _arrays(judged)
     model = LogisticRegression(max_iter=1000).fit(rows, right, sample_weight=weights)
+    if model.coef_[0, 1] < 0:
+        rows[:, 1] = 0.0
+        model = LogisticRegression(max_iter=1000).fit(rows, right, sample_weight=weights)
     return replace(
         ranked,
         scale=max(0.01, float(model.coef_[0, 0])),
-        length_weight=float(model.coef_[0, 1]),
+        lead_weight=float(model.coef_[0, 1]),
+        length_weight=float(model.coef_[0, 2]),
         bias=float(model.intercept_[0]),
     )
 
@@ -227,7 +233,8 @@ def _held_out(judged: Sequence[Judged]) -> list[float]:
 
 
 def _sure(judged: Judged, calibration: Calibration) -> float:
-    return calibration.confidence(judged.candidate.score, count_words(judged.case.question))
+    words = count_words(judged.case.question)
+    return calibration.confidence(judged.candidate.score, judged.lead, words)
 
 
 def _threshold(judged: Sequence[Judged], calibration: Calibration) -> float:

@@ -6,7 +6,7 @@ from datetime import date
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.candidates import rank_candidates
 from rag.citations import cite
-from rag.confidence import Calibration
+from rag.confidence import Calibration, lead
 from rag.conflict import Similarity, rivals
 from rag.corroboration import corroborated
 from rag.quantities import parse_quantity
@@ -32,17 +32,22 @@ def make_answers(
     """
     if not abilities.stories:
         stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
-    candidates = rank_candidates(spans, hits, stories, calibration, abilities)[:limit]
+    ranked = rank_candidates(spans, hits, stories, calibration, abilities)
+    candidates = ranked[:limit]
     if abilities.merging:
         candidates = [corroborated(c, hits, stories, similarity) for c in candidates]
     disputed = rivals(candidates, similarity) if abilities.conflict else []
     words = count_words(question)
     answers: list[Answer] = []
     for place, candidate in enumerate(candidates):
+        # That sources disagree is no doubt of what each of them says.
+        beside = disputed if place in disputed else [place]
+        others = (other.score for n, other in enumerate(ranked) if n not in beside)
+        ahead = lead(candidate.score, others)
         answers.append(
             Answer(
                 text=candidate.text,
-                confidence=calibration.confidence(candidate.score, words),
+                confidence=calibration.confidence(candidate.score, ahead, words),
                 citations=tuple(
                     cite(told, stories[told[0].passage.article.id]) for told in candidate.told
                 ),

@@ -1,9 +1,13 @@
 """How sure an answer is: a probability, fitted on questions with known answers."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _STEEPEST = 60.0
+_TEMPERATURE = 4.0
+_RIVALS = 7
+_MOST_LEAD = 20.0
 
 
 @dataclass(frozen=True)
@@ -12,23 +16,41 @@ class Calibration:
 
     When candidates are ranked, `retrieval_weight` says how many logits one unit of a hit's score
     is worth, and `relevance_weight` what the log probability of a passage's relevance counts. The
-    log odds that a candidate is right are `scale` for each logit of its score, `length_weight` for
-    the log of how many words the question has, function words left out, and `bias`: Platt scaling
-    (1999) that knows that a short question can be taken in more ways. At `threshold` or more, the
-    answer is given.
+    log odds that a candidate is right are `scale` for each logit of its score, `lead_weight` for
+    each of its lead over the others, `length_weight` for the log of how many words the question
+    has, function words left out, and `bias`: Platt scaling (1999) that knows that the best of many
+    equals is a guess, and that a short question can be taken in more ways. At `threshold` or more,
+    the answer is given.
     """
 
     retrieval_weight: float = 10.0
     relevance_weight: float = 0.0
     scale: float = 0.5
+    lead_weight: float = 0.0
     length_weight: float = 0.0
     bias: float = 0.0
     threshold: float = 0.5
 
-    def confidence(self, score: float, question_words: int) -> float:
-        """Probability, 0..1, that a candidate with this score, of all its stories, is right."""
+    def confidence(self, score: float, lead: float, question_words: int) -> float:
+        """Probability, 0..1, that a candidate with this score, of all its stories, is right.
+
+        `lead` is what the function of that name says of it and the others.
+        """
         length = self.length_weight * math.log1p(question_words)
-        return sigmoid(self.scale * score + length + self.bias)
+        return sigmoid(self.scale * score + self.lead_weight * lead + length + self.bias)
+
+
+def lead(score: float, rivals: Iterable[float]) -> float:
+    """How far a score lies above the best rivals together, in logits; at most 20.
+
+    Together they are their log-sum-exp at a temperature of 4 logits: several that are nearly as
+    good weigh more than one.
+    """
+    best = sorted(rivals, reverse=True)[:_RIVALS]
+    if not best:
+        return _MOST_LEAD
+    weights = sum(math.exp((rival - best[0]) / _TEMPERATURE) for rival in best)
+    return min(_MOST_LEAD, score - best[0] - _TEMPERATURE * math.log(weights))
 
 
 def sigmoid(logit: float) -> float:

@@ -174,7 +174,7 @@ def test_a_truncated_copy_is_a_reprint_and_no_second_source(scores: tuple[float,
     assert citation.article is TALKS
     assert citation.reprints == (CUT,)
     assert answer.independent_sources == 1
-    assert answer.confidence == PLAIN.confidence(3.0, 0)
+    assert answer.confidence == PLAIN.confidence(3.0, 0.0, 0)
 
 
 def test_one_article_saying_it_twice_is_one_source() -> None:
@@ -182,7 +182,7 @@ def test_one_article_saying_it_twice_is_one_source() -> None:
     (answer,) = answers(span(given, "Tuesday", 1.0), span(given, "Tuesday", 2.0, nth=1))
     assert answer.independent_sources == 1
     assert [c.context for c in answer.citations] == ["Yes, Tuesday."]
-    assert answer.confidence == PLAIN.confidence(2.0, 0)
+    assert answer.confidence == PLAIN.confidence(2.0, 0.0, 0)
 
 
 def test_two_stories_outweigh_one_that_is_a_little_surer() -> None:
@@ -229,7 +229,7 @@ def test_without_merging_each_story_has_an_answer_of_its_own() -> None:
     found = answers(*spans, abilities=Abilities(merging=False))
     assert [(a.text, a.independent_sources) for a in found] == [("tuesday", 1), ("Tuesday", 1)]
     assert [c.reprints for a in found for c in a.citations] == [(), (CUT,)]
-    assert found[0].confidence == PLAIN.confidence(2.0, 0)
+    assert found[0].confidence == PLAIN.confidence(2.0, 0.0, 0)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (5, 3)])

@@ -9,7 +9,7 @@ from conftest import article
 
 from eval.calibrate import Case, fit, read_cases
 from eval.gold import Gold, Question
-from rag.confidence import Calibration, sigmoid
+from rag.confidence import Calibration, lead, sigmoid
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.types import Hit, Passage, Span
@@ -33,9 +33,8 @@ def case(*candidates: tuple[str, float, float], right: str | None) -> Case:
 
 
 def confidence(given: Case, calibration: Calibration) -> float:
-    best = given.best(calibration)
-    assert best is not None
-    return calibration.confidence(best.score, 0)
+    best, *others = given.ranked(calibration)
+    return calibration.confidence(best.score, lead(best.score, [o.score for o in others]), 0)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,16 @@ def test_a_question_of_few_words_may_be_less_sure() -> None:
     silent = [case(("Ann", -3.0 + n % 3, 0.0), right=None) for n in range(20)]
     fitted = fit(vague + clear + silent, START).calibration
     assert fitted.length_weight > 0
-    assert fitted.confidence(1.0, 0) < 0.5 < fitted.confidence(1.0, 3)
+    assert fitted.confidence(1.0, 0.0, 0) < 0.5 < fitted.confidence(1.0, 0.0, 3)
+
+
+def test_the_best_of_equals_may_be_less_sure() -> None:
+    alone = [case(("Ann", 1.0, 0.0), ("Bob", -7.0, 0.0), right="Ann") for _ in range(40)]
+    beside = [case(("Ann", 1.0, 0.0), ("Bob", 0.9, 0.0), right="Bob") for _ in range(40)]
+    silent = [case(("Ann", -3.0 + n % 3, 0.0), right=None) for n in range(20)]
+    fitted = fit(alone + beside + silent, START).calibration
+    assert fitted.lead_weight > 0
+    assert confidence(beside[0], fitted) < 0.5 < confidence(alone[0], fitted)
 
 
 @pytest.mark.parametrize("answerable", [0, 20, 60])

@@ -29,12 +29,21 @@ def span(given: Article, quote: str, score: float) -> Span:
 
 
 def answers(
-    *spans: Span, cosine: float = 1.0, abilities: Abilities | None = None
+    *spans: Span,
+    cosine: float = 1.0,
+    abilities: Abilities | None = None,
+    calibration: Calibration = PLAIN,
 ) -> Sequence[Answer]:
     hits = [Hit(passage, 1.0) for passage in dict.fromkeys(s.passage for s in spans)]
     stories = group_stories(hit.passage.article for hit in hits)
     return make_answers(
-        "", spans, hits, stories, PLAIN, lambda a, b: cosine, abilities=abilities or Abilities()
+        "",
+        spans,
+        hits,
+        stories,
+        calibration,
+        lambda a, b: cosine,
+        abilities=abilities or Abilities(),
     )
 
 
@@ -46,6 +55,14 @@ def test_figures_of_two_stories_are_disputed_and_the_newest_comes_first() -> Non
     found = answers(span(WIRE, "11", 3.0), span(PAPER, "nine", 2.0))
     assert told(found) == [("nine", True), ("11", True)]
     assert surest(found) == found[1].confidence > found[0].confidence
+
+
+def test_that_sources_disagree_is_no_doubt_of_what_each_says() -> None:
+    led = replace(PLAIN, lead_weight=0.1)
+    alone = answers(span(WIRE, "11", 3.0), calibration=led)
+    disputed = answers(span(WIRE, "11", 3.0), span(PAPER, "nine", 2.0), calibration=led)
+    apart = answers(span(WIRE, "11", 3.0), span(PAPER, "nine", 2.0), cosine=0.2, calibration=led)
+    assert surest(disputed) == alone[0].confidence > apart[0].confidence
 
 
 def test_what_is_not_comparable_is_no_conflict() -> None:
@@ -80,7 +97,7 @@ def test_days_apart_contradict_and_a_day_in_its_week_does_not() -> None:
     found = answers(span(one, "Tuesday", 3.0), span(other, "Wednesday", 2.5))
     assert told(found) == [("Wednesday", True), ("Tuesday", True)]
     wide = replace(article("The ship went down this week.", "three"), published=date(2024, 5, 3))
-    found = answers(span(one, "Tuesday", 3.0), span(wide, "this week", 2.5))
+    found = answers(span(one, "Tuesday", 3.0), span(wide, "this week", -0.4))
     assert told(found) == [("Tuesday", False), ("this week", False)]
 
 

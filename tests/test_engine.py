@@ -244,7 +244,7 @@ def test_an_answer_can_be_checked_in_its_article(dateline: Dateline) -> None:
     assert (reply.encoder, reply.reader) == ("fake-encoder", "fake-reader")
     assert reply.answered
     best = reply.answers[0]
-    assert best.confidence == FakeReader.calibration.confidence(2.0, 1)
+    assert best.confidence == FakeReader.calibration.confidence(2.0, 0.0, 1)
     (citation,) = best.citations
     assert citation.article == STORM
     assert STORM.text[citation.start : citation.end] == citation.quote == best.text == "Tuesday"
