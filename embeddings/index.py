@@ -14,7 +14,7 @@ EXACT_UP_TO = 50_000
 VECTORS = f"flat-{EXACT_UP_TO}-ivf-rabitq4"
 """Name of what is indexed and how; part of an index's manifest. Change it when that changes."""
 
-_PROBES = 128
+_PROBES = 192
 """Cells that a search of a compact index looks into, at least."""
 _CANDIDATES_PER_PROBED = 4
 _TRAINED_ON = 40

@@ -111,14 +111,18 @@ class EmbeddedIndex:
         cosines = zip(ids, (stored @ vector).tolist(), strict=True) if ids else ()
         return _best([list((estimates | dict(cosines)).items())], k)
 
-    def lexical(self, query: str, k: int) -> Ranked:
-        """The k passages that match the query's words best, deleted ones among them."""
+    def lexical(self, query: str, k: int, among: NDArray[np.int64] | None = None) -> Ranked:
+        """The k passages that match the query's words best, deleted ones among them.
+
+        With `among`, whole articles by their passages' ids, of these only.
+        """
         parts = [part.lexical for part in self._snapshot.parts if len(part.vectors)]
 
         def holds(word: str) -> bool:
             return any(lexical.holds(word) for lexical in parts)
 
-        return _best([lexical.search(query, k, holds) for lexical in parts], k)
+        ids = None if among is None else among.tolist()
+        return _best([lexical.search(query, k, holds, ids) for lexical in parts], k)
 
     def holds(self, word: str) -> bool:
         """Whether some passage has the word, in any of its endings."""
