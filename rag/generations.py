@@ -32,7 +32,7 @@ logger = logging.getLogger("dateline")
 
 _MANIFEST = "manifest.json"
 _CURRENT = "CURRENT"
-_VECTORS = "vectors.faiss"
+VECTORS_FILE = "vectors.faiss"
 _LEXICAL = "lexical"
 _SEED = 1
 _TOLD_EVERY = 100_000
@@ -98,7 +98,7 @@ def write(folder: Path, store: Store, dimension: int) -> Generation:
         vectors = VectorIndex.for_count(len(ids), dimension, lambda size: _sample(store, ids, size))
         part = Part(vectors, LexicalIndex.create(temporary / _LEXICAL))
         part.fill(_told(store.passages_after(0, seq), len(ids)))
-        with (temporary / _VECTORS).open("wb") as file:
+        with (temporary / VECTORS_FILE).open("wb") as file:
             vectors.write(file)
         files = {}
         for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
@@ -182,7 +182,7 @@ def remove(paths: list[Path]) -> None:
 
 
 def _open(folder: Path) -> Part:
-    return Part(VectorIndex.open(folder / _VECTORS), LexicalIndex.open(folder / _LEXICAL))
+    return Part(VectorIndex.open(folder / VECTORS_FILE), LexicalIndex.open(folder / _LEXICAL))
 
 
 def _sample(store: Store, ids: NDArray[np.int64], size: int) -> Vectors:
