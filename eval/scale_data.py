@@ -15,7 +15,7 @@ from rag.types import Article, Passage
 
 _PASSAGES_EACH = 20
 FIRST_DAY, _DAYS = date(2021, 1, 1), 1000
-_BATCH = 100
+_BATCH = 500
 _SAMPLE = 500
 
 
