@@ -97,7 +97,7 @@ def test_among_a_few_all_are_found_wherever_they_lie(compact: VectorIndex) -> No
 
 
 @given(st.lists(st.integers(0, 2**62), min_size=FEW + 1, max_size=FEW + 30, unique=True))
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_ids_are_kept_whatever_they_are(
     tmp_path_factory: pytest.TempPathFactory, ids: list[int]
 ) -> None:
