@@ -6,27 +6,37 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embeddings.index import VectorIndex
+from embeddings.encoder import Vectors
+from embeddings.index import VECTORS, VectorIndex
 from rag.chunking import CHUNKER
 from rag.durable import file_sha256, replace_durably, sync, write_durably
 from rag.errors import CorruptError
 from rag.lexical import LEXICAL, LexicalIndex
+from rag.passage_store import StoredPassage
 from rag.store import Store
+
+logger = logging.getLogger("dateline")
 
 _MANIFEST = "manifest.json"
 _CURRENT = "CURRENT"
-_VECTORS = "vectors.faiss"
+VECTORS_FILE = "vectors.faiss"
 _LEXICAL = "lexical"
+_SEED = 1
+_TOLD_EVERY = 100_000
+"""Passages between two lines in the log."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +50,11 @@ class Part:
     def in_memory(cls, dimension: int) -> Self:
         return cls(VectorIndex(dimension), LexicalIndex.in_memory())
 
-    def fill(self, store: Store, after_seq: int, up_to_seq: int) -> None:
-        """Add the passages written after one sequence number and up to another."""
+    def fill(self, passages: Iterable[list[StoredPassage]]) -> None:
+        """Add the passages that `Store.passages_after` gives."""
 
         def rows() -> Iterator[tuple[int, str, str, str]]:
-            for some in store.passages_after(after_seq, up_to_seq):
+            for some in passages:
                 if damaged := [p for p in some if len(p.vector) != self.vectors.dimension]:
                     raise CorruptError(
                         f"a vector of article '{damaged[0].article_id}' was damaged on disk: "
@@ -84,9 +94,12 @@ def write(folder: Path, store: Store, dimension: int) -> Generation:
     temporary = folder / f"{name}.tmp"
     try:
         (temporary / _LEXICAL).mkdir(parents=True)
-        part = Part(VectorIndex(dimension), LexicalIndex.create(temporary / _LEXICAL))
-        part.fill(store, 0, seq)
-        write_durably(temporary / _VECTORS, part.vectors.to_bytes())
+        ids = store.passage_ids(seq)
+        vectors = VectorIndex.for_count(len(ids), dimension, lambda size: _sample(store, ids, size))
+        part = Part(vectors, LexicalIndex.create(temporary / _LEXICAL))
+        part.fill(_told(store.passages_after(0, seq), len(ids)))
+        with (temporary / VECTORS_FILE).open("wb") as file:
+            vectors.write(file)
         files = {}
         for path in sorted(p for p in temporary.rglob("*") if p.is_file()):
             sync(path)
@@ -108,11 +121,10 @@ def write(folder: Path, store: Store, dimension: int) -> Generation:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder)
-    # The lexical index was opened under the temporary name and would not find its files.
-    lexical = LexicalIndex.open(folder / name / _LEXICAL)
     named = f"{name} {hashlib.sha256(written).hexdigest()}"
     replace_durably(folder / _CURRENT, named.encode())
-    return Generation(Part(part.vectors, lexical), seq, named)
+    # Not as they were built: the words under the temporary name, the vectors in memory.
+    return Generation(_open(folder / name), seq, named)
 
 
 def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:
@@ -123,17 +135,13 @@ def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:
     try:
         name, manifest_hash = named.split()
         manifest = _verified(folder / name, manifest_hash)
-        data = (folder / name / _VECTORS).read_bytes()
-        if hashlib.sha256(data).hexdigest() != manifest["files"][_VECTORS]:
-            raise CorruptError(f"{_VECTORS} does not have its recorded SHA-256")
         for key, value in _origin(store, dimension).items():
             if manifest.get(key) != value:  # another version's, or another model's
                 raise CorruptError(f"{key} is {manifest.get(key)!r}, expected {value!r}")
         seq = int(manifest["seq"])
         if seq > store.seq:
             raise CorruptError("it is newer than the database")
-        lexical = LexicalIndex.open(folder / name / _LEXICAL)
-        part = Part(VectorIndex.from_bytes(data), lexical)
+        part = _open(folder / name)
     except (OSError, ValueError, KeyError) as error:
         raise CorruptError(f"{type(error).__name__}: {error}") from error
     missing = np.setdiff1d(store.passage_ids(seq), part.vectors.ids)
@@ -173,6 +181,27 @@ def remove(paths: list[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
+def _open(folder: Path) -> Part:
+    return Part(VectorIndex.open(folder / VECTORS_FILE), LexicalIndex.open(folder / _LEXICAL))
+
+
+def _sample(store: Store, ids: NDArray[np.int64], size: int) -> Vectors:
+    """Vectors of passages chosen at random, the same each time."""
+    chosen = np.random.default_rng(_SEED).choice(ids, min(size, len(ids)), replace=False)
+    return store.vectors(np.sort(chosen).tolist())[1]
+
+
+def _told(passages: Iterator[list[StoredPassage]], total: int) -> Iterator[list[StoredPassage]]:
+    """The same, with a line in the log now and then."""
+    began, done = time.monotonic(), 0
+    for some in passages:
+        yield some
+        before, done = done, done + len(some)
+        if done // _TOLD_EVERY > before // _TOLD_EVERY and done < total:
+            left = (time.monotonic() - began) * (total - done) / done
+            logger.info("building the index: %d of %d passages, %.0f s left", done, total, left)
+
+
 def _origin(store: Store, dimension: int) -> dict[str, str | int]:
     """What a generation must agree with to be of use."""
     return {
@@ -181,16 +210,17 @@ def _origin(store: Store, dimension: int) -> dict[str, str | int]:
         "dimension": dimension,
         "chunker": CHUNKER,
         "lexical": LEXICAL,
+        "vectors": VECTORS,
     }
 
 
 def _verified(folder: Path, manifest_hash: str) -> dict[str, Any]:
-    """The manifest of a generation, all of whose files but the vectors have their hashes."""
+    """The manifest of a generation, all of whose files have their hashes."""
     written = (folder / _MANIFEST).read_bytes()
     if hashlib.sha256(written).hexdigest() != manifest_hash:
         raise CorruptError("the manifest does not have its recorded SHA-256")
     manifest: dict[str, Any] = json.loads(written)
     for name, expected in manifest["files"].items():
-        if name != _VECTORS and file_sha256(folder / name) != expected:
+        if file_sha256(folder / name) != expected:
             raise CorruptError(f"{name} does not have its recorded SHA-256")
     return manifest

@@ -10,9 +10,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from embeddings.encoder import Vectors
+from embeddings.index import EXACT_UP_TO, VectorIndex
 from rag import generations
 from rag.errors import CorruptError
 from rag.generations import Generation, Part
@@ -27,6 +30,8 @@ KEPT_GENERATIONS = 2
 _BUILDING = "build.lock"
 _FEW_CHANGES = 500
 _CHANGED_SHARE = 0.1
+_ESTIMATES = 2
+"""Passages of which the cosine is taken for each that is wanted, where FAISS only estimates."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,37 @@ class EmbeddedIndex:
         snapshot = self._snapshot
         return IndexState(self._store.seq, snapshot.seq, snapshot.generation.seq)
 
-    def dense(self, vector: Vectors, k: int) -> Ranked:
-        """The k passages nearest to a unit vector (dimension,), deleted ones among them."""
-        return _best([part.vectors.search(vector, k) for part in self._snapshot.parts], k)
+    def dense(self, vector: Vectors, k: int, among: NDArray[np.int64] | None = None) -> Ranked:
+        """The k passages nearest to a unit vector (dimension,), deleted ones among them.
 
-    def lexical(self, query: str, k: int) -> Ranked:
-        """The k passages that match the query's words best, deleted ones among them."""
+        With `among`, of the passages with these ids only.
+        """
+        parts = self._snapshot.parts
+        return _best([self._nearest(part.vectors, vector, k, among) for part in parts], k)
+
+    def _nearest(
+        self, vectors: VectorIndex, vector: Vectors, k: int, among: NDArray[np.int64] | None
+    ) -> Ranked:
+        if vectors.exact:
+            return vectors.search(vector, k, among)
+        estimates = dict(vectors.search(vector, _ESTIMATES * k, among))
+        ids, stored = self._store.vectors(list(estimates))
+        # A deleted passage is left with its estimate.
+        cosines = zip(ids, (stored @ vector).tolist(), strict=True) if ids else ()
+        return _best([list((estimates | dict(cosines)).items())], k)
+
+    def lexical(self, query: str, k: int, among: NDArray[np.int64] | None = None) -> Ranked:
+        """The k passages that match the query's words best, deleted ones among them.
+
+        With `among`, whole articles by their passages' ids, of these only.
+        """
         parts = [part.lexical for part in self._snapshot.parts if len(part.vectors)]
 
         def holds(word: str) -> bool:
             return any(lexical.holds(word) for lexical in parts)
 
-        return _best([lexical.search(query, k, holds) for lexical in parts], k)
+        ids = None if among is None else among.tolist()
+        return _best([lexical.search(query, k, holds, ids) for lexical in parts], k)
 
     def holds(self, word: str) -> bool:
         """Whether some passage has the word, in any of its endings."""
@@ -139,7 +163,8 @@ class EmbeddedIndex:
         _, live = self._store.counts()
         written = self._store.count_passages(generation.seq)
         deleted = len(generation.part.vectors) - (live - written)
-        return written + deleted > max(_FEW_CHANGES, live * _CHANGED_SHARE)
+        # The delta is searched exactly, so it is not to outgrow that.
+        return written + deleted > max(_FEW_CHANGES, min(live * _CHANGED_SHARE, EXACT_UP_TO))
 
     def _adopt(self) -> None:
         """Go over to the generation that CURRENT names, if it is another.
@@ -177,7 +202,7 @@ class EmbeddedIndex:
                 delta, since = Part(now.delta.vectors.copy(), now.delta.lexical), now.seq
             else:
                 return
-            delta.fill(self._store, since, seq)
+            delta.fill(self._store.passages_after(since, seq))
             self._snapshot = _Snapshot(
                 now.generation if generation is None else generation, delta, seq
             )

@@ -11,7 +11,7 @@ import tantivy
 from rag.folding import APOSTROPHES, HYPHENS
 from rag.wordings import Form, analyzer, query, telling_words, terms_of, wordings
 
-LEXICAL = "passages-and-articles-2"
+LEXICAL = "passages-and-articles-3"
 """Name of what is indexed and how; part of an index's manifest. Change it when that changes."""
 
 _COMPOUND = re.compile(rf"[^\W\d_]+(?:[{HYPHENS}{APOSTROPHES}][^\W\d_]+)+")
@@ -26,7 +26,7 @@ _Scored = list[tuple[int, int, float]]
 
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
-    builder.add_integer_field("id", fast=True)
+    builder.add_integer_field("id", fast=True, indexed=True)
     builder.add_integer_field("article", fast=True)
     builder.add_text_field("text", tokenizer_name="news")
     return builder.build()
@@ -93,13 +93,18 @@ class LexicalIndex:
         return all(searcher.doc_freq("text", term) for term in terms_of(word))
 
     def search(
-        self, question: str, k: int, holds: Callable[[str], bool] | None = None
+        self,
+        question: str,
+        k: int,
+        holds: Callable[[str], bool] | None = None,
+        among: Sequence[int] | None = None,
     ) -> list[tuple[int, float]]:
         """(id, score) of the k best passages that share a word with the question, best first.
 
         The score is the passage's BM25 plus its whole article's: a news story names its subject
         once and then says "the company", so that the right passage may hold few of the words.
-        A word of which `holds`, by default this index's, says no may be a typing error.
+        A word of which `holds`, by default this index's, says no may be a typing error. With
+        `among`, whole articles by their passages' ids, only these are searched.
         """
         holds = self.holds if holds is None else holds
         concepts = [
@@ -110,12 +115,14 @@ class LexicalIndex:
         if k == 0:
             return []
         depth = max(k, _CANDIDATES)
-        articles = {first: score for _, first, score in _bm25(self._articles, concepts, depth)}
+        articles = {
+            first: score for _, first, score in _bm25(self._articles, concepts, depth, among)
+        }
         # One beyond the best articles scores no more than the last of them.
         last = min(articles.values(), default=0.0)
         ranked = [
             (passage_id, score + articles.get(first, last))
-            for passage_id, first, score in _bm25(self._passages, concepts, depth)
+            for passage_id, first, score in _bm25(self._passages, concepts, depth, among)
         ]
         return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))[:k]
 
@@ -138,9 +145,20 @@ def _compounds(text: str) -> Iterator[str]:
             yield "".join(parts)
 
 
-def _bm25(index: tantivy.Index, concepts: Sequence[Sequence[Form]], k: int) -> _Scored:
+def _bm25(
+    index: tantivy.Index,
+    concepts: Sequence[Sequence[Form]],
+    k: int,
+    among: Sequence[int] | None,
+) -> _Scored:
     searcher = index.searcher()
-    hits = searcher.search(query(concepts, index), limit=k, count=False).hits
+    wanted = query(concepts, index)
+    if among is not None:
+        held = tantivy.Query.term_set_query(index.schema, "id", among)
+        unscored = tantivy.Query.const_score_query(held, 0.0)
+        must = tantivy.Occur.Must
+        wanted = tantivy.Query.boolean_query([(must, wanted), (must, unscored)])
+    hits = searcher.search(wanted, limit=k, count=False).hits
     addresses = [address for _, address in hits]
     ids = searcher.fast_field_values("id", addresses)
     articles = searcher.fast_field_values("article", addresses)

@@ -119,6 +119,36 @@ def ids(connection: sa.Connection, up_to_seq: int) -> NDArray[np.int64]:
     return np.fromiter(connection.scalars(query), dtype=np.int64)
 
 
+def passing(connection: sa.Connection, where: Filter) -> NDArray[np.int64]:
+    """Ids of the passages whose articles pass the filter, ascending."""
+    query = (
+        sa.select(tables.passages.c.id)
+        .join_from(tables.passages, tables.articles)
+        .where(where.condition)
+        .order_by(tables.passages.c.id)
+    )
+    return np.fromiter(connection.scalars(query), dtype=np.int64)
+
+
+def vectors(connection: sa.Connection, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+    """Those of the passages that exist, in no order, and their vectors, (that many, dim).
+
+    Raises ValueError if they are not of one length.
+    """
+    found = [
+        row
+        for some in tables.portions(ids)
+        for row in connection.execute(
+            sa.select(tables.vectors).where(tables.vectors.c.passage_id.in_(some))
+        )
+    ]
+    if not found:
+        return [], np.empty((0, 0), dtype=np.float32)
+    return [row.passage_id for row in found], np.stack(
+        [np.frombuffer(row.vector, dtype="<f4") for row in found]
+    )
+
+
 def bounds(connection: sa.Connection, after_seq: int, up_to_seq: int | None) -> tuple[int, int]:
     """(first, last) id of what was written after one sequence number and up to another.
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from embeddings.encoder import Encoder
 from rag.index import EmbeddedIndex, Ranked
-from rag.passage_store import Filter
+from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 from rag.stories import Shingles, fullest_first
 from rag.types import Hit, Passage
@@ -14,8 +18,13 @@ _DEPTH = 50
 _SAME_PASSAGE = 0.8
 """Share of a passage's shingles in another passage of its story from which it adds nothing."""
 
-Search = Callable[[int], Ranked]
-"""The k best of one ranking, for any k."""
+_NARROW = 16
+"""A filter is narrow if the best of a ranking, this many for each that is wanted, hold too few
+that pass it."""
+
+_Ids = NDArray[np.int64]
+Search = Callable[[int, _Ids | None], Ranked]
+"""The k best of one ranking, for any k: of all passages, or among these ids."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,12 @@ class Retriever:
         vector = self._encoder.encode_query(question)
         depth = max(_DEPTH, k)
         looked_up: dict[int, Passage | None] = {}
-        rankings = [
-            self._live(lambda n: self._index.dense(vector, n), depth, where, looked_up),
-            self._live(lambda n: self._index.lexical(question, n), depth, where, looked_up),
+        searches: list[Search] = [
+            lambda n, among: self._index.dense(vector, n, among),
+            lambda n, among: self._index.lexical(question, n, among),
         ]
+        passing = cache(lambda: self._store.passages_passing(where))
+        rankings = [self._live(search, depth, where, passing, looked_up) for search in searches]
         fused = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings))
         hits = [Hit(passage, score) for passage, score in fused if passage is not None]
         if not self._fold_stories:
@@ -129,17 +140,23 @@ class Retriever:
         return fold(hits, stories, k)
 
     def _live(
-        self, search: Search, depth: int, where: Filter, looked_up: dict[int, Passage | None]
+        self,
+        search: Search,
+        depth: int,
+        where: Filter,
+        passing: Callable[[], _Ids],
+        looked_up: dict[int, Passage | None],
     ) -> Ranking:
         """The best `depth` that are live and pass the filter.
 
         Asks for more until there are enough or the ranking ends: deleted passages and those
-        that the filter shuts out are found out by the store, not by the index. What it says of
-        an id goes into `looked_up`, None for one that is out.
+        that the filter shuts out are found out by the store, not by the index. Where that takes
+        too many, the filter is narrow, and only what passes it is searched: `passing` gives the
+        ids. What the store says of an id goes into `looked_up`, None for one that is out.
         """
-        wanted = depth
+        wanted, among = depth, None
         while True:
-            ranked = search(wanted)
+            ranked = search(wanted, among)
             new = [passage_id for passage_id, _ in ranked if passage_id not in looked_up]
             passages = self._store.live_passages(new, where)
             looked_up.update({passage_id: passages.get(passage_id) for passage_id in new})
@@ -149,3 +166,5 @@ class Retriever:
                 cut = not ended or len(live) > depth
                 return Ranking(live[:depth], rest=live[depth - 1][1] if cut else 0.0)
             wanted *= 4
+            if among is None and wanted > _NARROW * depth and where != EVERYTHING:
+                wanted, among = depth, passing()

@@ -309,6 +309,16 @@ class Store:
         with self._reading() as connection:
             return passage_store.ids(connection, up_to_seq)
 
+    def passages_passing(self, where: Filter) -> NDArray[np.int64]:
+        """Ids of the live passages that pass the filter, ascending."""
+        with self._reading() as connection:
+            return passage_store.passing(connection, where)
+
+    def vectors(self, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float32]]:
+        """(the ids of those of the passages that still exist, their vectors (n, dim))."""
+        with self._reading() as connection:
+            return passage_store.vectors(connection, ids)
+
     def count_passages(self, after_seq: int) -> int:
         """How many live passages were written after a sequence number."""
         with self._reading() as connection:

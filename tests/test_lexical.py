@@ -209,6 +209,18 @@ def test_holds(names: LexicalIndex, word: str, expected: bool) -> None:
     assert names.holds(word) is expected
 
 
+def test_among_some_articles_scores_are_as_among_all() -> None:
+    index = LexicalIndex.in_memory()
+    # Two passages of each article; "vote" is in the better of them, and nowhere else in the last.
+    texts = [("a", "storm"), ("a", "storm vote"), ("b", "storm"), ("b", "storm"), ("c", "vote")]
+    index.add([(n, id, "", text) for n, (id, text) in enumerate(texts)])
+    everything = index.search("storm vote", 10)
+    for among in ([0, 1], [2, 3], [4], [0, 1, 4], [4, 99], [99], []):
+        assert index.search("storm vote", 10, among=among) == [
+            (i, score) for i, score in everything if i in among
+        ]
+
+
 def test_adding_twice_keeps_both() -> None:
     index = LexicalIndex.in_memory()
     index.add([(7, "a", "", "storm")])

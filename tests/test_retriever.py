@@ -3,10 +3,11 @@
 import re
 from datetime import date
 
+import numpy as np
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
-from rag.index import _FEW_CHANGES, EmbeddedIndex
+from rag.index import _FEW_CHANGES, EmbeddedIndex, Ranked
 from rag.passage_store import EVERYTHING, Filter
 from rag.retriever import Ranking, Retriever, fold, fuse
 from rag.store import Embedded, Store
@@ -227,6 +228,31 @@ def test_a_filter_leaves_k_where_there_are_k(
 @pytest.mark.usefixtures("crowded")
 def test_a_filter_that_nothing_passes(retriever: Retriever) -> None:
     assert retriever.retrieve("storm", 10, Filter(sources=("Herald",))) == []
+
+
+def test_a_narrow_filter_is_searched_among_what_passes_it(
+    store: Store, index: EmbeddedIndex, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = "storm vote match"
+    wanted = article(worse, "wanted", source="Tidings")
+    store.put([*(whole(article("storm", f"better{n}")) for n in range(1200)), whole(wanted)])
+    index.refresh()
+    asked: list[tuple[int, int | None]] = []
+
+    def noting(name: str) -> None:
+        search = getattr(index, name)
+
+        def noted(query: object, k: int, among: np.ndarray | None = None) -> Ranked:
+            asked.append((k, None if among is None else len(among)))
+            return search(query, k, among)
+
+        monkeypatch.setattr(index, name, noted)
+
+    noting("dense")
+    noting("lexical")
+    (hit,) = Retriever(store, index, encoder).retrieve("storm", 10, Filter(sources=("Tidings",)))
+    assert hit.passage.article == wanted
+    assert asked == [(50, None), (200, None), (800, None), (50, 1)] * 2
 
 
 @pytest.mark.usefixtures("crowded")

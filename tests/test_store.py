@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -361,6 +362,7 @@ def test_filters(store: Store, where: Filter, expected: list[str]) -> None:
     ids = list(all_passages(store))
     live = store.live_passages([*ids, 999], where)
     assert sorted(p.article.id for p in live.values()) == expected
+    assert store.passages_passing(where).tolist() == sorted(live)
 
 
 def test_live_passages_are_whole_passages(store: Store) -> None:
@@ -385,6 +387,26 @@ def test_passages_carry_title_exact_text_and_vector(store: Store) -> None:
     assert [row.text for row in rows] == [p.text for p in item.passages]
     assert {row.title for row in rows} == {"Ann wins"}
     np.testing.assert_array_equal(np.stack([row.vector for row in rows]), item.vectors)
+
+
+def test_vectors_of_the_passages_that_exist(store: Store) -> None:
+    given = in_words(article(" ".join(f"w{i}" for i in range(1100))))
+    store.put([given, whole(article("gone", "b"))])
+    store.delete("b")
+    ids, vectors = store.vectors(list(range(1200, 0, -1)))
+    assert sorted(ids) == list(range(1, 1101))
+    np.testing.assert_array_equal(vectors, given.vectors[np.array(ids) - 1])
+    assert store.vectors([1101])[0] == []
+    assert store.vectors([])[0] == []
+
+
+def test_a_vector_of_another_length_is_told(store: Store, tmp_path: Path) -> None:
+    store.put([in_words(article("one two"))])
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE_FILE)) as connection:
+        connection.execute("UPDATE vectors SET vector = substr(vector, 1, 4) WHERE passage_id = 2")
+        connection.commit()
+    with pytest.raises(CorruptError, match="doctor --repair"):
+        store.vectors([1, 2])
 
 
 def test_an_untitled_articles_passages_have_an_empty_title(store: Store) -> None:
