@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import postgres_server
 import pytest
 
 from embeddings.encoder import Vectors
@@ -19,6 +20,9 @@ from rag.types import Article, Passage, Span
 # A busy machine makes single examples slow; that is no fault of the code.
 hypothesis.settings.register_profile("dateline", deadline=None)
 hypothesis.settings.load_profile("dateline")
+
+
+DATABASES = ("sqlite", "postgres")
 
 
 class FakeEncoder:
@@ -95,10 +99,33 @@ def encoder() -> FakeEncoder:
     return FakeEncoder()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.PostgresServer]:
+    """A server that runs as long as the tests do."""
+    programs = postgres_server.programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    with postgres_server.running(programs) as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty collection in `tmp_path / "data"`."""
-    with Store.create(tmp_path / "data", FakeEncoder.name) as opened:
+def postgres_url(postgres: postgres_server.PostgresServer) -> Iterator[str]:
+    """A database that nobody has used."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def url() -> str | None:
+    """Where collections are: in a file of their folder."""
+    return None
+
+
+@pytest.fixture
+def store(tmp_path: Path, url: str | None) -> Iterator[Store]:
+    """An empty collection in `tmp_path / "data"`, or in the database of `url`."""
+    with Store.create(tmp_path / "data", FakeEncoder.name, url) as opened:
         yield opened
 
 

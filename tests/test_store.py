@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from conftest import article, at, in_words, whole
 
-from rag import database
+from rag import sqlite as sqlite_file
 from rag.collection import DATABASE_FILE
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
 from rag.passage_store import EVERYTHING, Filter
@@ -464,7 +464,7 @@ def test_a_reader_sees_the_old_or_the_new_article_never_a_mix(store: Store) -> N
 
 
 def test_an_error_that_is_logged_does_not_tell_the_texts(tmp_path: Path) -> None:
-    engine = database.connect(tmp_path / "empty.sqlite3")
+    engine = sqlite_file.connect(tmp_path / "empty.sqlite3")
     with engine.connect() as connection, pytest.raises(sa.exc.OperationalError) as failed:
         connection.execute(sa.text("SELECT 1 FROM absent WHERE text = :text"), {"text": FULL.text})
     engine.dispose()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_stories import STORM, VOTE, words
 
 from rag import database as tables
-from rag import story_store
+from rag import sqlite, story_store
 from rag.collection import DATABASE_FILE
 from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
@@ -36,7 +36,7 @@ def stories(store: Store) -> list[tuple[str, ...]]:
 
 def rows(folder: Path) -> dict[str, int]:
     """How many rows each table of stories has."""
-    engine = tables.connect(folder / DATABASE_FILE)
+    engine = sqlite.connect(folder / DATABASE_FILE)
     with engine.connect() as connection:
         counts = {
             table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
