@@ -103,9 +103,8 @@ class Guard:
         self._key_rate, self._address_rate = access.key_rate, access.address_rate
         self._threads: anyio.CapacityLimiter | None = None
         self._known: list[Key] = []
-        self._known_until: int | None = (
-            None  # the last write that the known keys are sure to be younger than
-        )
+        # The last write that the known keys are sure to be younger than.
+        self._known_until: int | None = None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in OPEN):

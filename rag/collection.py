@@ -37,7 +37,7 @@ def create_collection(folder: Path, encoder: str, url: str | None = None) -> Non
     has lost its database.
     """
     path = folder / DATABASE_FILE
-    _make_folder(folder, url)
+    _make_folder(folder, DATABASE_FILE if url is None else INDEX)
     with FileLock(folder / _CREATING):
         engine = _connect(folder, url)
         try:
@@ -60,26 +60,35 @@ def open_collection(folder: Path, url: str | None = None) -> sa.Engine:
     damaged or foreign.
     """
     engine = _connect(folder, url)
+    try:
+        _make_ready(engine, folder)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _make_ready(engine: sa.Engine, folder: Path) -> None:
+    in_file = engine.dialect.name == "sqlite"
     if not _is_there(engine, folder):
         _refuse_lost(folder, engine)
         shown, another = (
             (folder, "folder with --data-dir")
-            if url is None
+            if in_file
             else (postgres.name(engine.url), f"database in {postgres.SETTING}")
         )
         raise CollectionError(
             f"no collection in {shown}: run 'dateline ingest PATH' first, or name another {another}"
         )
-    if url is None:
+    if in_file:
         sqlite.check_owner(folder / DATABASE_FILE)
     else:
-        _make_folder(folder, url)
+        _make_folder(folder, INDEX)
     if schema_of(engine) != tables.SCHEMA:
         from rag.migrations import upgrade  # Alembic takes a while to import
 
         with FileLock(folder / _CREATING):
             upgrade(engine, folder)
-    return engine
 
 
 def exists(folder: Path, url: str | None = None) -> bool:
@@ -109,8 +118,9 @@ def _is_there(engine: sa.Engine, folder: Path) -> bool:
     return postgres.has_collection(engine)
 
 
-def _make_folder(folder: Path, url: str | None) -> None:
-    """Make the folder, unless it is there and fit for a collection or for one's index."""
+def _make_folder(folder: Path, ours: str) -> None:
+    """Make the folder, unless it is there. What is in one without a file or folder of that name
+    must not be others'."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         foreign = [p.name for p in folder.iterdir() if p.name not in OWN_FILES]
@@ -118,7 +128,7 @@ def _make_folder(folder: Path, url: str | None) -> None:
         raise CollectionError(
             f"cannot use {folder} ({error.strerror}): name another --data-dir"
         ) from error
-    if foreign and not (folder / (DATABASE_FILE if url is None else INDEX)).exists():
+    if foreign and not (folder / ours).exists():
         raise CollectionError(
             f"{folder} holds other files and no Dateline collection: "
             "name a new or empty folder with --data-dir"

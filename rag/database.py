@@ -178,7 +178,7 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def create(connection: sa.Connection, values: Mapping[str, str]) -> None:
     """Make all tables, with these values in `meta`."""
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
     rows = [{"key": key, "value": value} for key, value in values.items()]
     connection.execute(sa.insert(meta), rows)
     connection.execute(sa.insert(alembic_version), {"version_num": SCHEMA})

@@ -60,7 +60,11 @@ class Store:
         """
         create_collection(folder, encoder, url)
         store = cls.open(folder, url)
-        store.check_encoder(encoder)
+        try:
+            store.check_encoder(encoder)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod

@@ -22,9 +22,6 @@ hypothesis.settings.register_profile("dateline", deadline=None)
 hypothesis.settings.load_profile("dateline")
 
 
-DATABASES = ("sqlite", "postgres")
-
-
 class FakeEncoder:
     """A text is (how often "storm", how often "vote", how often "match", 1), made unit length.
 
@@ -116,10 +113,21 @@ def postgres_url(postgres: postgres_server.PostgresServer) -> Iterator[str]:
         yield url
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `every_database` and opens a collection runs on each of them; but for the
+    routes of the service, which are the same whatever stands behind them."""
+    wanted = metafunc.definition.get_closest_marker("every_database")
+    if wanted and "url" in metafunc.fixturenames and "client" not in metafunc.fixturenames:
+        metafunc.parametrize("url", ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def url() -> str | None:
-    """Where collections are: in a file of their folder."""
-    return None
+def url(request: pytest.FixtureRequest) -> str | None:
+    """Where collections are: None is a file in their folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    found: str = request.getfixturevalue("postgres_url")
+    return found
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from rag.jobs import Jobs
 from rag.store import Store
 from rag.types import Article, Claim, Ingested, Job, JobInput, Skipped
 
+pytestmark = pytest.mark.every_database
+
 LEASE_S = 60.0
 WEEK_S = 7 * 86_400.0
 STORM = {"id": "storm", "text": "The storm reached Portmore at night."}
