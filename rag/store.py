@@ -193,7 +193,7 @@ class Store:
         with self._engine.connect() as connection:
             found = connection.scalars(
                 sa.select(ids)
-                .where(ids.between(prefix, prefix + chr(sys.maxunicode)))
+                .where(ids >= prefix, ids < prefix + chr(sys.maxunicode))
                 .order_by(ids)
                 .limit(limit)
             )

@@ -23,7 +23,7 @@ def programs() -> Path | None:
     """The folder of the server's programs: Debian keeps them off the path."""
     found = shutil.which("postgres")
     if found is not None:
-        return Path(found).parent
+        return Path(found).resolve().parent
     versions = Path("/usr/lib/postgresql").glob("*/bin/postgres")
     newest = max(versions, key=lambda path: int(path.parts[4]), default=None)
     return None if newest is None else newest.parent
@@ -96,13 +96,20 @@ class PostgresServer:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def program(self, name: str, *arguments: str) -> bytes:
-        """What one of PostgreSQL's programs prints."""
+    def dump(self, url: str, *options: str) -> str:
+        """The statements that make the database again, or that part of it."""
+        program = self._programs / "pg_dump"
         done = subprocess.run(
-            [self._programs / name, *arguments], capture_output=True, check=False, timeout=60
+            [program, "--inserts", *options, url.replace("+psycopg", "")],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        # Those that begin with a backslash are for psql, and differ from dump to dump.
+        lines = done.stdout.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith("\\"))
 
     @contextmanager
     def database(self) -> Iterator[str]:

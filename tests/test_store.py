@@ -16,6 +16,7 @@ from conftest import article, at, in_words, whole
 from rag import sqlite as sqlite_file
 from rag.collection import DATABASE_FILE
 from rag.errors import CollectionError, CorruptError, ModelMismatchError, NotFoundError
+from rag.feedback import Judgement
 from rag.passage_store import EVERYTHING, Filter
 from rag.store import Embedded, Store
 from rag.types import Article, Passage
@@ -330,6 +331,34 @@ def test_find_origin(store: Store) -> None:
     store.put([whole(FULL), whole(BARE)])
     assert store.find_origin("/news/2024/ann.cup.html") == FULL
     assert store.find_origin("/news/ann.cup.html") is None
+
+
+def test_ids_come_in_the_order_of_their_code_points(store: Store) -> None:
+    ids = ["B", "a", "Z", "ä", "a b", "a-b", "é", "z", "Ω", "😀", "_"]
+    store.put([whole(article("x", id)) for id in ids])
+    assert [a.id for a in store.page(100)] == sorted(ids)
+    assert store.ids("") == sorted(ids)
+
+
+def test_a_prefix_is_taken_as_it_is_written(store: Store) -> None:
+    store.put([whole(article("x", id)) for id in ("a%b", "axb", "A%b", "a_b", "a%", "a%b😀", "b")])
+    assert store.ids("a%") == ["a%", "a%b", "a%b😀"]
+    assert store.ids("a_") == ["a_b"]
+    assert store.ids("a%b😀") == ["a%b😀"]
+
+
+def test_fields_may_be_long(store: Store) -> None:
+    noise = np.random.default_rng(3).integers(0x4E00, 0x9FFF, 9000)  # nothing that compresses
+    long = "".join(map(chr, noise))
+    given = article("A storm came", source=long, origin=f"/{long}.txt", url=long, title=long)
+    store.put([whole(given)])
+    assert store.get("a") == given
+    assert store.find([long]) == store.find(["a"]) == [given]
+    assert store.find_origin(f"/{long}.txt") == given
+    assert list(store.live_passages([1], Filter(sources=(long,)))) == [1]
+    store.judge(Judgement(long, long, True, ("a",)))
+    store.judge(Judgement(long, long, False, ("a",)))
+    assert store.judgements() == [Judgement(long, long, False, ("a",))]
 
 
 # --- passages
