@@ -97,7 +97,14 @@ def backup(
     from api.progress import progress_bar
     from rag.backup import back_up
 
-    folder = _folder_of_a_file(data_dir)
+    settings = read_settings(data_dir)
+    if settings.url is not None:
+        raise InputError(
+            "the collection is in PostgreSQL, whose own programs copy it as of one moment: "
+            "'pg_dump --format=custom --file FILE URL', and 'pg_restore --dbname URL FILE' into an "
+            "empty database"
+        )
+    folder = settings.folder
     with progress_bar("pages") as bar:
         task = bar.add_task("Copying", total=None)
         number = back_up(folder, file, lambda n, total: bar.update(task, completed=n, total=total))
@@ -110,29 +117,27 @@ def restore(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a backup the collection of a new or empty folder. Its index is built at first use."""
+    """Make a backup the collection of a new or empty folder, or of the empty database in
+    DATELINE_DATABASE_URL. Its index is built at first use."""
     from api.progress import progress_bar
     from rag.backup import restore as restore_into
 
-    folder = _folder_of_a_file(data_dir)
-    with progress_bar("pages") as bar:
-        task = bar.add_task("Copying", total=None)
-        number = restore_into(
-            file, folder, lambda n, total: bar.update(task, completed=n, total=total)
-        )
-    _report(as_json, folder, number, f"restored {number} articles into {folder}")
-
-
-def _folder_of_a_file(data_dir: Path | None) -> Path:
-    """The collection's folder; InputError where its database is not a file there."""
     settings = read_settings(data_dir)
-    if settings.url is not None:
-        raise InputError(
-            "the collection is in PostgreSQL, whose own programs copy it as of one moment: "
-            "'pg_dump --format=custom --file FILE URL', and 'pg_restore --dbname URL FILE' into an "
-            "empty database"
-        )
-    return settings.folder
+    folder, url = settings.folder, settings.url
+    with progress_bar("pages" if url is None else "rows") as bar:
+        task = bar.add_task("Copying", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if url is None:
+            number = restore_into(file, folder, show)
+        else:
+            from rag.transfer import transfer
+
+            number = transfer(file, folder, url, show)
+    where = folder if url is None else "the database"
+    _report(as_json, folder, number, f"restored {number} articles into {where}")
 
 
 def _report(as_json: bool, path: Path, articles: int, sentence: str) -> None:

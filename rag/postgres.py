@@ -6,6 +6,7 @@ wait for one another by a lock on the table `meta`, which readers do not notice.
 """
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from rag import database as tables
 from rag.errors import (
@@ -197,6 +198,14 @@ def _are_ours(names: set[str]) -> bool:
 
 def _names(connection: sa.Connection) -> set[str]:
     return set(sa.inspect(connection).get_table_names())
+
+
+def give_ids_after(connection: sa.Connection, table: sa.Table, last: int) -> None:
+    """Have the ids of a table, which are given in their order, go on after that one."""
+    if last:
+        (column,) = table.primary_key.columns
+        sequence = sa.func.pg_get_serial_sequence(table.name, column.name)
+        connection.execute(sa.select(sa.func.setval(sa.cast(sequence, postgresql.REGCLASS), last)))
 
 
 # --- as rag/backends.py asks for it

@@ -1,7 +1,7 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     def url(self) -> str | None:
         """`database_url`, in clear."""
         return None if self.database_url is None else self.database_url.get_secret_value()
+
+    def apart(self, folder: Path) -> Self:
+        """These settings with a collection of its own in `folder`, wherever the other one is."""
+        return self.model_copy(update={"data_dir": folder, "database_url": None})
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod

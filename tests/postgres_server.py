@@ -33,7 +33,7 @@ class PostgresServer:
     """A server on a free port of this machine. Its locale orders words as a dictionary does."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -56,7 +56,7 @@ class PostgresServer:
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": str(self._folder),
+            "unix_socket_directories": str(self.folder),
             "fsync": "off",
             "shared_buffers": "32MB",
         }
@@ -123,13 +123,13 @@ class PostgresServer:
                 self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def log(self) -> str:
-        return (self._folder / "log").read_text(errors="replace")
+        return (self.folder / "log").read_text(errors="replace")
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [self._programs / name, *arguments],
-                cwd=self._folder,
+                cwd=self.folder,
                 user=self._user,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from threading import Event, Thread
 
@@ -20,10 +21,13 @@ from typer.testing import CliRunner
 from api.cli import app
 from rag import database as tables
 from rag import postgres as backend
+from rag.backup import back_up
 from rag.collection import open_collection
 from rag.doctor import examine
 from rag.errors import CollectionError, CorruptError, InputError, StorageFullError, UnavailableError
+from rag.feedback import Judgement
 from rag.index import _FEW_CHANGES, EmbeddedIndex
+from rag.job_inputs import list_input
 from rag.migrations import SCRIPTS, known_revisions, run, upgrade
 from rag.passage_store import Filter
 from rag.repair import purge, repair
@@ -94,6 +98,22 @@ def test_a_database_that_cannot_be_reached_is_told_without_the_password(
         assert PASSWORD not in str(told.value)
         assert "\n" not in str(told.value)
     assert not (tmp_path / "index").exists()
+
+
+def test_a_socket_is_a_way_too(
+    shared: Store, tmp_path: Path, postgres: PostgresServer, postgres_url: str
+) -> None:
+    shared.put([whole(article("A storm came"))])
+    host = f"127.0.0.1:{postgres.port}"
+    url = postgres_url.replace(f"@{host}", "@") + f"?host={postgres.folder}&port={postgres.port}"
+    with Store.open(tmp_path / "data", url) as store:
+        assert store.counts() == (1, 1)
+
+
+def test_collections_apart_are_in_files(tmp_path: Path) -> None:
+    """Those of an evaluation and the like must not be the one that is shared."""
+    apart = Settings(database_url="postgresql://host/news").apart(tmp_path)
+    assert (apart.folder, apart.url) == (tmp_path, None)
 
 
 # --- opening
@@ -452,11 +472,57 @@ def test_commands_take_the_database_of_the_environment(
     assert (code, json.loads(printed)["healthy"]) == (0, True)
 
 
-@pytest.mark.parametrize("name", ["backup", "restore"])
 def test_copies_are_left_to_postgres_own_programs(
-    command: Callable[..., tuple[int, str]], tmp_path: Path, name: str
+    command: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    code, said = command(name, str(tmp_path / "file"))
+    code, said = command("backup", str(tmp_path / "file"))
     assert code == 1
     assert "pg_dump" in said
     assert "pg_restore" in said
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """Of a collection in a file, in which there is something of everything."""
+    file = tmp_path / "safe.sqlite3"
+    with Store.create(tmp_path / "old", FakeEncoder.name) as store:
+        dated = article(SAME, "b", published=date(2024, 2, 29), removed=("Share \0 this",))
+        store.put([whole(dated), whole(article(SAME, "c")), in_words(article("one two three"))])
+        store.delete("a")
+        store.create_key("desk", "write")
+        store.judge(Judgement("When?", "in the night", True, ("b",)))
+        store.jobs.submit((list_input(b"[]"),), 0)
+    back_up(tmp_path / "old", file)
+    return file
+
+
+def test_a_backup_of_a_file_becomes_the_collection(
+    command: Callable[..., tuple[int, str]], tmp_path: Path, postgres_url: str, backup: Path
+) -> None:
+    before = backup.read_bytes()
+    assert command("restore", str(backup)) == (0, "restored 2 articles into the database\n")
+    assert backup.read_bytes() == before
+    with Store.open(tmp_path / "old") as old, Store.open(tmp_path / "data", postgres_url) as new:
+        assert new.page() == old.page()
+        assert new.seq == old.seq == 2
+        assert new.collection != old.collection
+        assert Store.keys(new) == Store.keys(old)
+        assert new.judgements() == old.judgements()
+        assert new.jobs.page() == old.jobs.page()
+        assert new.stories(["b"]) == old.stories(["b"])
+        index = EmbeddedIndex(tmp_path / "data" / "index", new, FakeEncoder.dimension)
+        assert len(index) == 2
+        new.put([whole(article("A vote", "d"))])
+        assert new.passage_ids(99).tolist() == [1, 2, 6]  # those of the deleted one stay used
+        assert new.jobs.submit((list_input(b"[]"),), 0).id != new.jobs.page()[-1].id
+    assert examine(tmp_path / "data", url=postgres_url) == []
+
+
+def test_nothing_is_restored_over_something(
+    shared: Store, command: Callable[..., tuple[int, str]], backup: Path
+) -> None:
+    shared.create_key("desk", "read")
+    code, said = command("restore", str(backup))
+    assert code == 1
+    assert "holds keys already: name a new database" in said
+    assert shared.counts() == (0, 0)
