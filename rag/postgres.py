@@ -53,9 +53,13 @@ def connect(url: str) -> sa.Engine:
     """
     parsed = _parse(url)
     try:
-        # An error that is logged must not take the articles' texts into the log.
         engine = sa.create_engine(
-            parsed, isolation_level="REPEATABLE READ", pool_pre_ping=True, hide_parameters=True
+            parsed,
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+            max_overflow=-1,  # no thread waits for another's: there are not many
+            # An error that is logged must not take the articles' texts into the log.
+            hide_parameters=True,
         )
     except ImportError as error:
         raise CollectionError(

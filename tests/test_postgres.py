@@ -375,9 +375,7 @@ def filled(shared: Store, tmp_path: Path) -> Store:
     ("statement", "check", "article_id"),
     [
         ("UPDATE articles SET text = text || 'x' WHERE id = 'b'", "articles", "b"),
-        ("UPDATE passages SET \"end\" = 9999 WHERE article_id = 'b'", "passages", "b"),
         ("UPDATE vectors SET vector = '\\x00' WHERE passage_id = 502", "passages", "b"),
-        ("DELETE FROM vectors WHERE passage_id = 502", "passages", "b"),
         ("DELETE FROM tellings WHERE article_id = 'c'", "stories", None),
         ("INSERT INTO fingerprints VALUES (1, 'ghost')", "stories", None),
         ("INSERT INTO passages VALUES (9000, 'ghost', 0, 1, 1)", "database", None),
