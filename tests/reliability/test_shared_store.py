@@ -1,5 +1,6 @@
 """A store on PostgreSQL: several machines write it, and it goes away and comes back."""
 
+import itertools
 import json
 import multiprocessing
 import random
@@ -27,7 +28,7 @@ from rag.errors import UnavailableError
 from rag.job_inputs import list_input
 from rag.job_runner import JobRunner
 from rag.store import Store
-from rag.types import Article
+from rag.types import Ingested
 
 KILLS = 60 if FULL else 3
 RESTARTS = [signal.SIGINT, signal.SIGQUIT]
@@ -159,33 +160,35 @@ def test_while_the_server_is_down_that_is_said_without_its_password(
 def test_what_was_acknowledged_before_the_server_went_is_there_and_the_rest_is_sent_again(
     one: Dateline, postgres: PostgresServer, how: signal.Signals
 ) -> None:
-    news = [article(text_of(f"a{n}", n), f"a{n}") for n in range(256)]
+    news = (article(text_of(f"a{n}", n), f"a{n}") for n in itertools.count())
     acknowledged: list[str] = []
-    many = threading.Event()
+    some = threading.Event()
 
-    def ingest(articles: list[Article]) -> None:
-        for fate in one.ingest(articles):
-            acknowledged.append(fate.article_id)  # type: ignore[union-attr]
-            if len(acknowledged) == 64:
-                many.set()
+    def ingest() -> None:
+        for fate in one.ingest(news):
+            assert isinstance(fate, Ingested)
+            acknowledged.append(fate.article_id)
+            some.set()
 
     def cut_off() -> None:
         with pytest.raises(UnavailableError, match="send again what was not confirmed"):
-            ingest(news)
+            ingest()
 
     writer = threading.Thread(target=cut_off)
     writer.start()
-    assert many.wait(60)
+    assert some.wait(60)
     with postgres.down(how):
         writer.join()
-    assert 64 <= len(acknowledged) < 256
-    kept = {a.id for a in one.articles(1000)}
+    kept = {a.id for a in one.articles(10_000)}
     assert set(acknowledged) <= kept
     # A batch whose commit was cut off is there as a whole, or not at all.
     assert len(kept) - len(acknowledged) in (0, 32)
-    ingest(news)
-    assert one.counts() == (256, 256)
-    assert found(one, "a255 storm edition255")[0] == "a255"
+    total = len(kept) + 10
+    again = one.ingest(article(text_of(f"a{n}", n), f"a{n}") for n in range(total))
+    assert [fate.status for fate in again] == ["unchanged"] * len(kept) + ["added"] * 10  # type: ignore[union-attr]
+    assert one.counts() == (total, total)
+    last = f"a{total - 1}"
+    assert found(one, f"{last} storm edition{total - 1}")[0] == last
 
 
 def test_the_service_says_that_its_server_is_down_and_goes_on_after_it(
