@@ -117,12 +117,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is marked `every_database` and opens a collection runs on each of them; but for the
     routes of the service, which are the same whatever stands behind them."""
     wanted = metafunc.definition.get_closest_marker("every_database")
-    if wanted and "url" in metafunc.fixturenames and "client" not in metafunc.fixturenames:
-        metafunc.parametrize("url", ["sqlite", "postgres"], indirect=True)
+    names = metafunc.fixturenames
+    if wanted and "database_url" in names and "client" not in names:
+        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest) -> str | None:
+def database_url(request: pytest.FixtureRequest) -> str | None:
     """Where collections are: None is a file in their folder."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return None
@@ -131,9 +132,9 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, url: str | None) -> Iterator[Store]:
-    """An empty collection in `tmp_path / "data"`, or in the database of `url`."""
-    with Store.create(tmp_path / "data", FakeEncoder.name, url) as opened:
+def store(tmp_path: Path, database_url: str | None) -> Iterator[Store]:
+    """An empty collection in `tmp_path / "data"`, or in the database of `database_url`."""
+    with Store.create(tmp_path / "data", FakeEncoder.name, database_url) as opened:
         yield opened
 
 

@@ -66,11 +66,11 @@ def test_an_empty_folder_that_exists_becomes_a_collection(tmp_path: Path) -> Non
         assert store.counts() == (0, 0)
 
 
-def test_creating_again_opens_what_is_there(tmp_path: Path, url: str | None) -> None:
-    with Store.create(tmp_path / "data", "e5", url) as first:
+def test_creating_again_opens_what_is_there(tmp_path: Path, database_url: str | None) -> None:
+    with Store.create(tmp_path / "data", "e5", database_url) as first:
         first.put([whole(BARE)])
         collection = first.collection
-    with Store.create(tmp_path / "data", "e5", url) as again:
+    with Store.create(tmp_path / "data", "e5", database_url) as again:
         assert again.collection == collection
         assert again.get("bare") == BARE
 
@@ -172,14 +172,16 @@ def test_a_database_that_is_not_ours_or_damaged_is_refused(
         assert "\n" not in str(raised.value)
 
 
-def test_another_encoder_is_refused_with_both_names(tmp_path: Path, url: str | None) -> None:
+def test_another_encoder_is_refused_with_both_names(
+    tmp_path: Path, database_url: str | None
+) -> None:
     with (
-        Store.create(tmp_path, "e5@1111", url) as store,
+        Store.create(tmp_path, "e5@1111", database_url) as store,
         pytest.raises(ModelMismatchError, match=r"'e5@1111'.*'minilm@2222'.*DATELINE_ENCODER"),
     ):
         store.check_encoder("minilm@2222")
     with pytest.raises(ModelMismatchError, match=r"'e5@1111'.*'minilm@2222'"):
-        Store.create(tmp_path, "minilm@2222", url)
+        Store.create(tmp_path, "minilm@2222", database_url)
 
 
 # --- putting
@@ -221,12 +223,12 @@ def test_ids_are_never_used_again(store: Store) -> None:
         assert store.counts() == (0, 0)
 
 
-def test_ids_are_not_used_again_after_a_restart(tmp_path: Path, url: str | None) -> None:
-    with Store.create(tmp_path, "e5", url) as store:
+def test_ids_are_not_used_again_after_a_restart(tmp_path: Path, database_url: str | None) -> None:
+    with Store.create(tmp_path, "e5", database_url) as store:
         store.put([in_words(article("one two three"))])
         before = set(all_passages(store))
         store.delete("a")
-    with Store.open(tmp_path, url) as store:
+    with Store.open(tmp_path, database_url) as store:
         store.put([in_words(article("four"))])
         assert min(all_passages(store)) > max(before)
 
@@ -440,8 +442,13 @@ def test_passages_by_sequence_number(store: Store) -> None:
 # --- several at once
 
 
-def test_two_stores_on_one_folder_see_each_others_writes(tmp_path: Path, url: str | None) -> None:
-    with Store.create(tmp_path, "e5", url) as one, Store.open(tmp_path, url) as two:
+def test_two_stores_on_one_folder_see_each_others_writes(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    with (
+        Store.create(tmp_path, "e5", database_url) as one,
+        Store.open(tmp_path, database_url) as two,
+    ):
         one.put([whole(article("first"))])
         assert two.get("a").text == "first"
         two.put([whole(article("second"))])
@@ -451,13 +458,16 @@ def test_two_stores_on_one_folder_see_each_others_writes(tmp_path: Path, url: st
         assert one.counts() == (0, 0)
 
 
-def test_writes_from_many_threads_are_all_kept(tmp_path: Path, url: str | None) -> None:
+def test_writes_from_many_threads_are_all_kept(tmp_path: Path, database_url: str | None) -> None:
     def write(store: Store, worker: int) -> None:
         for n in range(4):
             store.put([in_words(article(f"text {worker} {n}", f"{worker}-{n}"))])
             store.put([in_words(article(f"shared {worker} {n}", "shared"))])
 
-    with Store.create(tmp_path, "e5", url) as one, Store.open(tmp_path, url) as two:
+    with (
+        Store.create(tmp_path, "e5", database_url) as one,
+        Store.open(tmp_path, database_url) as two,
+    ):
         threads = [Thread(target=write, args=((one, two)[w % 2], w)) for w in range(6)]
         for thread in threads:
             thread.start()
