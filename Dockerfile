@@ -19,7 +19,7 @@ COPY eval eval
 COPY api api
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install ".[formats,otel]"
+    pip install ".[formats,otel,postgres]"
 # Asked once while it is built: the models are exported now, and a broken image is none.
 ENV DATELINE_CACHE_DIR=/opt/dateline/cache
 RUN dateline ingest eval/sample/articles --data-dir /tmp/sample && \

@@ -19,7 +19,7 @@ from api import docs, examples, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
-from api.problems import problem
+from api.problems import problem, problem_of
 from api.questions import Engine, get_inference
 from api.schemas import (
     MOST_CITATIONS,
@@ -41,18 +41,7 @@ from api.schemas import (
 )
 from api.security import Access, add_guard
 from rag.engine import Dateline
-from rag.errors import (
-    BusyError,
-    CollectionError,
-    ConflictError,
-    DatelineError,
-    InputError,
-    ModelError,
-    NotFoundError,
-    RefusedError,
-    StorageFullError,
-    UnavailableError,
-)
+from rag.errors import DatelineError
 from rag.fields import article_from_mapping, article_of_item
 from rag.settings import Settings
 from rag.types import Article, Skipped
@@ -61,19 +50,6 @@ logger = logging.getLogger("dateline")
 
 _STOP_S = 2.0
 """How long what is being worked on may go on once no request waits for it."""
-
-_STATUS: dict[type[DatelineError], HTTPStatus] = {
-    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    NotFoundError: HTTPStatus.NOT_FOUND,
-    ConflictError: HTTPStatus.CONFLICT,
-    StorageFullError: HTTPStatus.INSUFFICIENT_STORAGE,
-    CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
-    ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
-    BusyError: HTTPStatus.TOO_MANY_REQUESTS,
-    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-
 
 # What any request may be answered with; the first four by what reads the request.
 _ANYWHERE = (400, 408, 413, 431, 422, 429, 503, 507)
@@ -251,11 +227,8 @@ def _article(item: object, number: int) -> Article | Skipped:
 
 
 async def _on_dateline_error(_request: Request, error: Exception) -> Response:
-    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    response = problem(status, str(error))
-    if isinstance(error, RefusedError):
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    assert isinstance(error, DatelineError)
+    return problem_of(error)
 
 
 async def _on_client_gone(_request: Request, _error: Exception) -> Response:

@@ -39,7 +39,8 @@ def export(
     """
     from rag.store import Store
 
-    with Store.open(read_settings(data_dir).data_dir.expanduser()) as store:
+    settings = read_settings(data_dir)
+    with Store.open(settings.folder, settings.url) as store:
         judgements = store.judgements()
     lines = gold(judgements)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -79,10 +79,9 @@ def revoke(
 def _open(settings: "Settings") -> "Store":
     """The collection, made if missing: keys come before the first article on a server."""
     from embeddings.encoder import load_encoder
-    from rag.collection import DATABASE_FILE
+    from rag.collection import exists
     from rag.store import Store
 
-    folder = settings.data_dir.expanduser()
-    if (folder / DATABASE_FILE).exists():
-        return Store.open(folder)
-    return Store.create(folder, load_encoder(settings.encoder).name)
+    if exists(settings.folder, settings.url):
+        return Store.open(settings.folder, settings.url)
+    return Store.create(settings.folder, load_encoder(settings.encoder).name, settings.url)

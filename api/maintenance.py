@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.options import AsJson, DataDir, read_settings
+from rag.errors import InputError
 
 if TYPE_CHECKING:
     from rag.store import Embedded
@@ -45,7 +46,7 @@ def doctor(
     from rag.repair import repair as repair_folder
 
     settings = read_settings(data_dir)
-    folder = settings.data_dir.expanduser()
+    folder, url = settings.folder, settings.url
 
     def embed(articles: "Sequence[Article]") -> "list[Embedded]":
         from embeddings.encoder import load_encoder
@@ -55,14 +56,14 @@ def doctor(
 
     repaired: list[str] = []
     if repair:
-        repaired += repair_folder(folder, embed)
+        repaired += repair_folder(folder, embed, url)
     if purge:
-        purge_folder(folder)
+        purge_folder(folder, url)
         repaired.append("took what was deleted off the disk")
     with progress_bar("articles") as bar:
         task = bar.add_task("Examining", total=None)
         problems = examine(
-            folder, lambda done, total: bar.update(task, completed=done, total=total)
+            folder, lambda done, total: bar.update(task, completed=done, total=total), url
         )
     if as_json:
         document = {
@@ -96,7 +97,14 @@ def backup(
     from api.progress import progress_bar
     from rag.backup import back_up
 
-    folder = read_settings(data_dir).data_dir.expanduser()
+    settings = read_settings(data_dir)
+    if settings.url is not None:
+        raise InputError(
+            "the collection is in PostgreSQL, whose own programs copy it as of one moment: "
+            "'pg_dump --format=custom --file FILE URL', and 'pg_restore --dbname URL FILE' into an "
+            "empty database"
+        )
+    folder = settings.folder
     with progress_bar("pages") as bar:
         task = bar.add_task("Copying", total=None)
         number = back_up(folder, file, lambda n, total: bar.update(task, completed=n, total=total))
@@ -109,17 +117,27 @@ def restore(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a backup the collection of a new or empty folder. Its index is built at first use."""
+    """Make a backup the collection of a new or empty folder, or of the empty database in
+    DATELINE_DATABASE_URL. Its index is built at first use."""
     from api.progress import progress_bar
     from rag.backup import restore as restore_into
 
-    folder = read_settings(data_dir).data_dir.expanduser()
-    with progress_bar("pages") as bar:
+    settings = read_settings(data_dir)
+    folder, url = settings.folder, settings.url
+    with progress_bar("pages" if url is None else "rows") as bar:
         task = bar.add_task("Copying", total=None)
-        number = restore_into(
-            file, folder, lambda n, total: bar.update(task, completed=n, total=total)
-        )
-    _report(as_json, folder, number, f"restored {number} articles into {folder}")
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if url is None:
+            number = restore_into(file, folder, show)
+        else:
+            from rag.transfer import transfer
+
+            number = transfer(file, folder, url, show)
+    where = folder if url is None else "the database"
+    _report(as_json, folder, number, f"restored {number} articles into {where}")
 
 
 def _report(as_json: bool, path: Path, articles: int, sentence: str) -> None:

@@ -35,7 +35,7 @@ def _look_up(context: typer.Context, wanted: Callable[["Store"], list[str]]) -> 
 
     try:
         settings = read_settings(context.params.get("data_dir"))
-        with Store.open(settings.data_dir.expanduser()) as store:
+        with Store.open(settings.folder, settings.url) as store:
             return wanted(store)
     except DatelineError:
         return []

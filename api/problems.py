@@ -8,6 +8,30 @@ from fastapi.responses import JSONResponse
 
 from api import logs
 from api.schemas import Problem
+from rag.errors import (
+    BusyError,
+    CollectionError,
+    ConflictError,
+    DatelineError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    RefusedError,
+    StorageFullError,
+    UnavailableError,
+)
+
+_STATUS: dict[type[DatelineError], HTTPStatus] = {
+    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+    StorageFullError: HTTPStatus.INSUFFICIENT_STORAGE,
+    CollectionError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
+    BusyError: HTTPStatus.TOO_MANY_REQUESTS,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
 
 
 def problem(
@@ -30,3 +54,10 @@ def problem(
         headers=headers,
         media_type="application/problem+json",
     )
+
+
+def problem_of(error: DatelineError) -> JSONResponse:
+    """The response to a request that ended in this error."""
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    retry = {"Retry-After": str(error.retry_after)} if isinstance(error, RefusedError) else None
+    return problem(status, str(error), headers=retry)

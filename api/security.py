@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from api.problems import problem
+from api.problems import problem, problem_of
 from api.rates import Decision, RateLimits
 from rag.engine import Dateline
-from rag.errors import InputError
+from rag.errors import DatelineError, InputError
 from rag.keys import Key, Scope, find
 from rag.settings import Settings
 
@@ -103,7 +103,8 @@ class Guard:
         self._key_rate, self._address_rate = access.key_rate, access.address_rate
         self._threads: anyio.CapacityLimiter | None = None
         self._known: list[Key] = []
-        self._known_until = 0  # the last write that the known keys are sure to be younger than
+        # The last write that the known keys are sure to be younger than.
+        self._known_until: int | None = None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in OPEN):
@@ -116,7 +117,11 @@ class Guard:
     async def _guard(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
-        keys = await self._keys()
+        try:
+            keys = await self._keys()
+        except DatelineError as error:  # outside of the service's own handlers
+            await problem_of(error)(scope, receive, send)
+            return
         if self._hosts and host not in self._hosts and not is_loopback(host):
             refusal: Response | None = _misdirected(host)
         elif keys:
@@ -135,15 +140,15 @@ class Guard:
 
     async def _keys(self) -> list[Key]:
         """The keys as they are now. Under load a look at the database takes longer than a refusal
-        may; a look at its file does not."""
+        may; a look at its file does not. Of a database on a server only itself can be asked."""
         written = self._engine.written()
-        if written != self._known_until:
+        if written is None or written != self._known_until:
             if self._threads is None:
                 self._threads = anyio.CapacityLimiter(_LOOKUPS)
             self._known = await anyio.to_thread.run_sync(self._engine.keys, limiter=self._threads)
             # A second write within a tick of the file's clock would look like this one.
-            settled = time.time_ns() - written > _TICK_NS
-            self._known_until = written if settled else 0
+            settled = written is not None and time.time_ns() - written > _TICK_NS
+            self._known_until = written if settled else None
         return self._known
 
     def _check(

@@ -16,10 +16,11 @@ from api.app import create_app
 from api.limits import TimedProtocol
 from api.logs import log_config
 from api.security import Access, check_host
-from rag.collection import DATABASE_FILE, quick_check
+from rag.collection import DATABASE_FILE
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
+from rag.sqlite import quick_check
 
 _DRAIN_SECONDS = 10
 _M_ARENA_MAX = -8  # of malloc.h
@@ -31,8 +32,8 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     What was admitted by then is answered, for at most 10 seconds.
     """
     check_free(host, port)
-    database = settings.data_dir.expanduser() / DATABASE_FILE
-    if database.exists():
+    database = settings.folder / DATABASE_FILE
+    if settings.url is None and database.exists():
         quick_check(database)
     _share_memory_among_threads()
     logging_as = log_config(settings.log_format)

@@ -37,7 +37,8 @@ def stats(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         }
 
     # Nothing is asked: no model needs to be loaded.
-    with Store.open(read_settings(data_dir).data_dir.expanduser()) as store:
+    settings = read_settings(data_dir)
+    with Store.open(settings.folder, settings.url) as store:
         overview = store.overview()
     if as_json:
         sys.stdout.write(CollectionOut.of(overview).model_dump_json(indent=2) + "\n")

@@ -8,7 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from rag import database as tables
-from rag.collection import DATABASE_FILE, check_owner
+from rag import sqlite
+from rag.collection import DATABASE_FILE
 from rag.durable import sync
 from rag.errors import CollectionError, CorruptError, InputError, StorageFullError
 
@@ -28,7 +29,7 @@ def back_up(folder: Path, file: Path, progress: Progress | None = None) -> int:
     path = folder / DATABASE_FILE
     if not path.exists():
         raise CollectionError(f"no collection in {folder}: name its folder with --data-dir")
-    check_owner(path)
+    sqlite.check_owner(path)
     copy_database(path, file, progress)
     return check_backup(file)
 
@@ -101,7 +102,7 @@ def _copy(source: Path, target: Path, progress: Progress | None, collection: str
             if collection is not None:
                 written.execute("UPDATE meta SET value = ? WHERE key = 'collection'", [collection])
     except sqlite3.Error as error:
-        explained = tables.explained(source, error)
+        explained = sqlite.explained(source, error)
         if isinstance(explained, StorageFullError):
             raise StorageFullError(f"no room for {target}: name a file on another disk") from error
         raise explained or error from error
@@ -109,7 +110,7 @@ def _copy(source: Path, target: Path, progress: Progress | None, collection: str
 
 def check_backup(file: Path) -> int:
     """The number of articles in a backup; CorruptError unless it is sound."""
-    check_owner(file)
+    sqlite.check_owner(file)
     try:
         with closing(_connect(file)) as connection:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -118,7 +119,7 @@ def check_backup(file: Path) -> int:
             (number,) = connection.execute("SELECT count(*) FROM articles").fetchone()
             return int(number)
     except sqlite3.Error as error:
-        raise tables.explained(file, error) or error from error
+        raise sqlite.explained(file, error) or error from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,25 +1,27 @@
-"""The tables of a collection, and how they are opened."""
+"""The tables of a collection, alike in SQLite and in PostgreSQL."""
 
 import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from rag.errors import CollectionError, CorruptError, DatelineError, StorageFullError
+from rag.errors import CorruptError
 from rag.types import Article
 
-APPLICATION_ID = 0x44544C4E
-"""PRAGMA application_id, "DTLN": another program's database is not taken for ours."""
 SCHEMA = "0001"
 """The newest revision in rag/migrations: what these tables are."""
 PATIENCE_S = 60
+"""How long a writer waits for the others."""
 _MAX_VARIABLES = 500
-# A write touches pages all over the fingerprints: with SQLite's 2 MB it spills them to the disk.
-_CACHE_KIB = 64 * 1024
+
+# In code point order, as SQLite has it: a PostgreSQL database may have another.
+_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+# Ids that are never used again run out of 31 bits; SQLite's integers have 63.
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 T = TypeVar("T")
 
@@ -27,8 +29,8 @@ metadata = sa.MetaData()
 meta = sa.Table(
     "meta",
     metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("key", _TEXT, primary_key=True),
+    sa.Column("value", _TEXT, nullable=False),
 )
 # Alembic's own: the revision that the database has.
 alembic_version = sa.Table(
@@ -39,27 +41,31 @@ alembic_version = sa.Table(
 articles = sa.Table(
     "articles",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("title", sa.Text),
+    sa.Column("id", _TEXT, primary_key=True),
+    sa.Column("text", _TEXT, nullable=False),
+    sa.Column("title", _TEXT),
     sa.Column("published", sa.Date, index=True),
-    sa.Column("published_from", sa.Text),
-    sa.Column("byline", sa.Text),
-    sa.Column("source", sa.Text),
+    sa.Column("published_from", _TEXT),
+    sa.Column("byline", _TEXT),
+    sa.Column("source", _TEXT),
     # SQLite's lower() knows ASCII only.
-    sa.Column("source_key", sa.Text, index=True),
-    sa.Column("url", sa.Text),
-    sa.Column("language", sa.Text),
-    sa.Column("origin", sa.Text, index=True),
-    sa.Column("stem", sa.Text, index=True),
+    sa.Column("source_key", _TEXT),
+    sa.Column("url", _TEXT),
+    sa.Column("language", _TEXT),
+    sa.Column("origin", _TEXT),
+    sa.Column("stem", _TEXT),
     sa.Column("removed", sa.JSON, nullable=False),
-    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("sha256", _TEXT, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False),
+    # These may be of any length, and PostgreSQL's usual index takes 2,704 bytes.
+    sa.Index("ix_articles_source_key", "source_key", postgresql_using="hash"),
+    sa.Index("ix_articles_origin", "origin", postgresql_using="hash"),
+    sa.Index("ix_articles_stem", "stem", postgresql_using="hash"),
 )
 passages = sa.Table(
     "passages",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _ID, primary_key=True),
     sa.Column("article_id", sa.ForeignKey("articles.id"), nullable=False, index=True),
     sa.Column("start", sa.Integer, nullable=False),
     sa.Column("end", sa.Integer, nullable=False),
@@ -77,7 +83,7 @@ tellings = sa.Table(
     "tellings",
     metadata,
     sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
-    sa.Column("story", sa.Text, nullable=False, index=True),
+    sa.Column("story", _TEXT, nullable=False, index=True),
     sa.Column("fingerprints", sa.Integer, nullable=False),
 )
 # No foreign key: without an index of its own, every deleted article would search all of it.
@@ -85,7 +91,7 @@ fingerprints = sa.Table(
     "fingerprints",
     metadata,
     sa.Column("hash", sa.BigInteger, primary_key=True),
-    sa.Column("article_id", sa.Text, primary_key=True),
+    sa.Column("article_id", _TEXT, primary_key=True),
     sqlite_with_rowid=False,
 )
 # The pairs of articles that were found to tell one story, each once, `first` < `second`.
@@ -103,17 +109,17 @@ jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("id", sa.Text, nullable=False, unique=True),
-    sa.Column("state", sa.Text, nullable=False, index=True),
-    sa.Column("idempotency_key", sa.Text, unique=True),
-    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("id", _TEXT, nullable=False, unique=True),
+    sa.Column("state", _TEXT, nullable=False, index=True),
+    sa.Column("idempotency_key", _TEXT, unique=True),
+    sa.Column("sha256", _TEXT, nullable=False),
     sa.Column("expected", sa.Integer, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("started", sa.Float),
     sa.Column("finished", sa.Float, index=True),
-    sa.Column("error", sa.Text),
+    sa.Column("error", _TEXT),
     sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
-    sa.Column("runner", sa.Text),
+    sa.Column("runner", _TEXT),
     sa.Column("lease_until", sa.Float),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sqlite_autoincrement=True,
@@ -124,7 +130,7 @@ job_inputs = sa.Table(
     metadata,
     sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text),
+    sa.Column("name", _TEXT),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 # What became of the articles that a job has done with, numbered from 0 as they were read.
@@ -133,11 +139,11 @@ job_articles = sa.Table(
     metadata,
     sa.Column("job", sa.ForeignKey("jobs.number"), primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("article_id", sa.Text),
-    sa.Column("language", sa.Text),
-    sa.Column("where", sa.Text),
-    sa.Column("reason", sa.Text),
+    sa.Column("status", _TEXT, nullable=False),
+    sa.Column("article_id", _TEXT),
+    sa.Column("language", _TEXT),
+    sa.Column("where", _TEXT),
+    sa.Column("reason", _TEXT),
     sqlite_with_rowid=False,
 )
 
@@ -146,18 +152,19 @@ job_articles = sa.Table(
 feedback = sa.Table(
     "feedback",
     metadata,
-    sa.Column("question", sa.Text, primary_key=True),
-    sa.Column("answer", sa.Text, primary_key=True),
-    sa.Column("article_id", sa.Text, primary_key=True, index=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("question", _TEXT, nullable=False),
+    sa.Column("answer", _TEXT, nullable=False),
+    sa.Column("article_id", _TEXT, nullable=False, index=True),
     sa.Column("right", sa.Boolean, nullable=False),
-    sqlite_with_rowid=False,
+    sa.Index("ix_feedback_question", "question", postgresql_using="hash"),
 )
 
 keys = sa.Table(
     "keys",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("name", _TEXT, primary_key=True),
+    sa.Column("scope", _TEXT, nullable=False),
     sa.Column("created", sa.Date, nullable=False),
     sa.Column("sha256", sa.LargeBinary, nullable=False, unique=True),
 )
@@ -169,82 +176,27 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _MAX_VARIABLES]
 
 
-def connect(path: Path) -> sa.Engine:
-    """An engine on the database file. Transactions begin with BEGIN, writing ones
-    (`execution_options(write=True)`) with BEGIN IMMEDIATE; a commit survives a power cut, and
-    what was deleted is overwritten. A writer waits for the others.
+def create(connection: sa.Connection, values: Mapping[str, str]) -> None:
+    """Make all tables, with these values in `meta`."""
+    metadata.create_all(connection, checkfirst=False)
+    rows = [{"key": key, "value": value} for key, value in values.items()]
+    connection.execute(sa.insert(meta), rows)
+    connection.execute(sa.insert(alembic_version), {"version_num": SCHEMA})
 
-    Of SQLite's errors those that a person can mend are raised as a DatelineError. In a process
-    that was forked from this one, the engine opens connections of its own.
-    """
-    # An error that is logged must not take the articles' texts into the log.
-    engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": PATIENCE_S}, hide_parameters=True
-    )
-    # SQLite before 3.51.3 has a race in resetting the write-ahead log of several connections.
-    wal = sqlite3.sqlite_version_info >= (3, 51, 3)
+
+def keep_to_process(engine: sa.Engine) -> None:
+    """Have the engine open connections of its own in a process that was forked from this one."""
 
     @sa.event.listens_for(engine, "connect")
-    def _on_connect(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    def _on_connect(_: object, record: ConnectionPoolEntry) -> None:
         record.info["pid"] = os.getpid()
-        # Damaged text is to meet its hash, not to stop the driver.
-        connection.text_factory = lambda data: data.decode(errors="replace")
-        connection.isolation_level = None  # BEGIN is ours to send, not the driver's
-        try:
-            connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        except sqlite3.Error as error:
-            raise explained(path, error) or error from error
 
     @sa.event.listens_for(engine, "checkout")
     def _on_checkout(_: object, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
-        # SQLite must not be used across a fork; the parent goes on with its connection.
+        # A connection must not be used across a fork; the parent goes on with it.
         if record.info["pid"] != os.getpid():
             record.dbapi_connection = proxy.dbapi_connection = None  # type: ignore[misc]
             raise sa.exc.DisconnectionError("opened before the fork")
-
-    @sa.event.listens_for(engine, "handle_error")
-    def _on_error(context: sa.engine.ExceptionContext) -> None:
-        error = context.original_exception
-        if isinstance(error, sqlite3.Error) and (told := explained(path, error)) is not None:
-            raise told from error
-
-    @sa.event.listens_for(engine, "begin")
-    def _on_begin(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
-
-
-def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
-    """SQLite's error as one that names the mend; None if it is a mistake of ours."""
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte says which kind it is
-        case sqlite3.SQLITE_FULL:
-            return StorageFullError(
-                f"no room for {path}: free some of its disk and send again what was not confirmed"
-            )
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return CollectionError(
-                f"{path} was in use by another process for {PATIENCE_S} s: try again later"
-            )
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return CorruptError(damaged(path, error))
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
-            return CollectionError(
-                f"{path} cannot be read or written ({error}): check its disk, and who owns it"
-            )
-    return None
-
-
-def damaged(path: Path, why: object) -> str:
-    return (
-        f"{path} cannot be read as a database ({why}): restore it with 'dateline restore FILE', "
-        "or ingest the articles again into a new --data-dir"
-    )
 
 
 def article_row(article: Article, seq: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from rag import database as tables
 from rag import generations
+from rag.backends import backend_of
 from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
 from rag.errors import CorruptError
 from rag.index import KEPT_GENERATIONS
@@ -37,14 +38,17 @@ Examined = Callable[[int, int], None]
 """Called with (articles examined, articles in all)."""
 
 
-def examine(folder: Path, progress: Examined | None = None) -> list[Problem]:
-    """What is wrong with the collection in `folder`; nothing is changed.
+def examine(
+    folder: Path, progress: Examined | None = None, url: str | None = None
+) -> list[Problem]:
+    """What is wrong with the collection in `folder`, or in the PostgreSQL database of a URL;
+    nothing is changed.
 
     Raises CollectionError if there is none, or it is a newer Dateline's. A database that cannot be
     read is the one problem then.
     """
     try:
-        engine = open_collection(folder)
+        engine = open_collection(folder, url)
     except CorruptError as error:
         return [Problem("database", str(error))]
     problems: list[Problem] = []
@@ -72,20 +76,18 @@ def files_that_can_go(folder: Path) -> list[Path]:
     return unfinished + generations.leftovers(folder / INDEX, KEPT_GENERATIONS)
 
 
-def damaged_rows(connection: sa.Connection) -> list[str]:
-    """What SQLite finds wrong with its own structures."""
-    found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
-    return [str(line) for line in found if line != "ok"]
-
-
 def _database(connection: sa.Connection) -> Iterator[Problem]:
-    for line in damaged_rows(connection):
+    for line in backend_of(connection).faults(connection):
         yield Problem("database", line)
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    for table in sorted({row[0] for row in broken}):
-        yield Problem("database", f"rows of {table} belong to nothing")
-    orphans = "SELECT count(*) FROM fingerprints WHERE article_id NOT IN (SELECT id FROM articles)"
-    if connection.exec_driver_sql(orphans).scalar():
+    for table in tables.metadata.sorted_tables:
+        for key in table.foreign_keys:
+            orphan = ~sa.exists().where(key.column == key.parent)
+            if connection.scalar(sa.select(sa.true()).select_from(table).where(orphan).limit(1)):
+                yield Problem("database", f"rows of {table.name} belong to nothing")
+                break
+    orphan = ~sa.exists().where(tables.articles.c.id == tables.fingerprints.c.article_id)
+    count = sa.select(sa.func.count()).select_from(tables.fingerprints)
+    if connection.scalar(count.where(orphan)):
         yield Problem("stories", "fingerprints belong to no article")
     seq = connection.scalar(sa.select(tables.meta.c.value).where(tables.meta.c.key == "seq"))
     newest = connection.scalar(sa.select(sa.func.max(tables.passages.c.seq))) or 0
@@ -103,10 +105,10 @@ def _articles(connection: sa.Connection, progress: Examined | None) -> Iterator[
     last, done = "", 0
     while True:
         # As plain SQL: a damaged date or list would stop SQLAlchemy.
-        articles = connection.exec_driver_sql(
-            f"SELECT id, text, sha256 FROM articles WHERE id > ? ORDER BY id LIMIT {_PORTION}",
-            (last,),
-        ).all()
+        query = (
+            f"SELECT id, text, sha256 FROM articles WHERE id > :last ORDER BY id LIMIT {_PORTION}"
+        )
+        articles = connection.execute(sa.text(query), {"last": last}).all()
         if not articles:
             return
         texts = {article_id: text for article_id, text, _ in articles}
@@ -144,7 +146,7 @@ def _bad_passages(
 def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
     """The current generation, if there is one: files, hashes, and ids against the store's."""
     named = generations.current(folder / INDEX)
-    store = Store(engine)
+    store = Store(engine, folder)
     if named is None or store.dimension is None:
         return
     try:
@@ -156,10 +158,8 @@ def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
     if len(np.unique(ids)) != len(ids) or len(generation.part.lexical) != len(ids):
         yield Problem("index", "it holds a passage twice, or by vector and not by word")
     with engine.connect() as connection:
-        given = connection.exec_driver_sql(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'passages'"
-        ).scalar()
-    if len(ids) and ids.max() > (given or 0):
+        given = backend_of(connection).last_passage_id(connection)
+    if len(ids) and ids.max() > given:
         yield Problem("index", "it holds passages that never were")
 
 

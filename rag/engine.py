@@ -90,9 +90,9 @@ class Dateline:
 
         Raises CollectionError, ModelMismatchError or ModelError.
         """
-        folder = settings.data_dir.expanduser()
+        folder, url = settings.folder, settings.url
         if not create:
-            Store.open(folder).close()  # a missing collection is told before a model is loaded
+            Store.open(folder, url).close()  # a missing collection is told before a model is loaded
         try:
             encoder = load_encoder(settings.encoder)
         except (OSError, ValueError) as error:
@@ -100,7 +100,7 @@ class Dateline:
                 f"no encoder '{settings.encoder}' ({type(error).__name__}): set DATELINE_ENCODER "
                 f"to a sentence-transformers folder, or to '{DEFAULT_ENCODER}'"
             ) from error
-        store = Store.create(folder, encoder.name) if create else Store.open(folder)
+        store = Store.create(folder, encoder.name, url) if create else Store.open(folder, url)
         store.check_encoder(encoder.name, encoder.dimension)
         index = EmbeddedIndex(folder / "index", store, encoder.dimension)
         return cls(
@@ -415,8 +415,9 @@ class Dateline:
         """The API keys that open the collection over HTTP; without one it is for this machine."""
         return self._store.keys()
 
-    def written(self) -> int:
-        """When the collection was last written, by any process: nanoseconds, a file's clock."""
+    def written(self) -> int | None:
+        """When the collection was last written, by any process: nanoseconds, a file's clock. None
+        where telling would take as long as looking."""
         return self._store.written()
 
     def verify(self, article_id: str, quote: str, start: int, end: int, sha256: str) -> Verdict:

@@ -59,7 +59,7 @@ class BusyError(RefusedError):
 
 
 class UnavailableError(RefusedError):
-    """It came too late, or the service is going down."""
+    """It came too late, the service is going down, or the database's server is away."""
 
 
 class CollectionError(DatelineError):

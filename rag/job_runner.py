@@ -98,7 +98,7 @@ class JobRunner:
                 self._work_off(claim)
         except Exception as error:
             if _passes(error):
-                with suppress(sa.exc.DBAPIError):
+                with suppress(DatelineError, sa.exc.DBAPIError):
                     self._jobs.release(claim)
                 raise
             logger.exception("an ingest job failed")

@@ -188,7 +188,7 @@ class Jobs:
             if row is None:
                 return
             if error is not None:
-                _end(connection, claim.job, "failed", error=error)
+                _end(connection, claim.job, "failed", error=_told(error))
             elif row.cancelling:
                 _end(connection, claim.job, "cancelled")
             else:
@@ -310,10 +310,16 @@ def _job(connection: sa.Connection, row: sa.Row[Any]) -> Job:
 def _fate_row(job: int, number: int, fate: Ingested | Skipped) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(("article_id", "language", "where", "reason"))
     if isinstance(fate, Skipped):
-        row |= {"status": "skipped", "where": fate.where, "reason": fate.reason}
+        row |= {"status": "skipped", "where": _told(fate.where), "reason": _told(fate.reason)}
     else:
         row |= {"status": fate.status, "article_id": fate.article_id, "language": fate.language}
     return row | {"job": job, "number": number}
+
+
+def _told(text: str) -> str:
+    """The text; what another library says of a file may quote a NUL, which not every database
+    takes."""
+    return text.replace("\0", "\ufffd")
 
 
 def _fate(row: sa.Row[Any]) -> Ingested | Skipped:

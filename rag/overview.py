@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from rag import database as tables
 from rag import story_store
+from rag.backends import backend_of
 
 UNKNOWN_LANGUAGE = "unknown"
 
@@ -29,8 +30,8 @@ class Overview:
     index_bytes: int
 
 
-def read(connection: sa.Connection, database: Path, index: Path) -> Overview:
-    """The overview of the collection in the file `database`, its index being in `index`."""
+def read(connection: sa.Connection, index: Path) -> Overview:
+    """The overview of a collection whose index is in the folder `index`."""
     articles = tables.articles.c
     number = sa.func.count()
     row = connection.execute(
@@ -45,8 +46,8 @@ def read(connection: sa.Connection, database: Path, index: Path) -> Overview:
         )
     ).one()
     by_language = sa.select(articles.language, number).group_by(articles.language)
-    languages = connection.execute(by_language.order_by(number.desc(), articles.language)).all()
-    beside = [database, *(Path(f"{database}{end}") for end in ("-wal", "-shm", "-journal"))]
+    order = (number.desc(), articles.language.nulls_first())
+    languages = connection.execute(by_language.order_by(*order)).all()
     return Overview(
         articles=row.articles,
         passages=row.passages,
@@ -55,7 +56,7 @@ def read(connection: sa.Connection, database: Path, index: Path) -> Overview:
         first_published=row.first,
         last_published=row.last,
         languages={language or UNKNOWN_LANGUAGE: count for language, count in languages},
-        database_bytes=sum(map(_size, beside)),
+        database_bytes=backend_of(connection).size(connection),
         index_bytes=sum(map(_size, index.rglob("*"))),
     )
 

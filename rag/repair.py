@@ -8,9 +8,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from rag import database as tables
-from rag import generations, passage_store, story_store
-from rag.collection import BACKUPS, DATABASE_FILE, INDEX, QUARANTINE, open_collection
-from rag.doctor import articles_of, damaged_rows, examine, files_that_can_go
+from rag import generations, passage_store, sqlite, story_store
+from rag.backends import backend_of
+from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
+from rag.doctor import articles_of, examine, files_that_can_go
 from rag.durable import replace_durably
 from rag.errors import CorruptError
 from rag.index import rebuild
@@ -20,21 +21,21 @@ from rag.types import Article
 Embed = Callable[[Sequence[Article]], list[Embedded]]
 
 
-def repair(folder: Path, embed: Embed) -> list[str]:
+def repair(folder: Path, embed: Embed, url: str | None = None) -> list[str]:
     """Mend what `examine` finds; a sentence for each thing done.
 
     Articles whose text is damaged are moved to the folder `quarantine` as JSON lines; those with
     damaged passages or vectors get new ones from `embed`, which is called only then. Raises
     CorruptError if the database is beyond it.
     """
-    problems = examine(folder)
+    problems = examine(folder, url=url)
     found = {problem.check for problem in problems}
-    engine = open_collection(folder)
+    engine = open_collection(folder, url)
     done: list[str] = []
     try:
-        store = Store(engine)
+        store = Store(engine, folder)
         if "database" in found:
-            _mend_database(engine, folder / DATABASE_FILE)
+            _mend_database(engine)
             done.append("rebuilt the database's own indexes and removed rows without an article")
         damaged = articles_of(problems, "articles")
         if damaged:
@@ -60,31 +61,24 @@ def repair(folder: Path, embed: Embed) -> list[str]:
     return done
 
 
-def purge(folder: Path) -> None:
+def purge(folder: Path, url: str | None = None) -> None:
     """Take what was deleted off the disk: out of the database's free pages and its log, the
     index, the copies made before migrations, and the quarantine."""
-    engine = open_collection(folder)
+    engine = open_collection(folder, url)
     try:
-        store = Store(engine)
+        store = Store(engine, folder)
         rebuild(folder / INDEX, store)
         generations.remove([*(folder / BACKUPS).glob("*"), *(folder / QUARANTINE).glob("*")])
         generations.remove(files_that_can_go(folder))
-        connection = engine.raw_connection()
-        try:  # neither works inside a transaction
-            cursor = connection.cursor()
-            cursor.execute("VACUUM")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            cursor.close()
-        finally:
-            connection.close()
+        backend_of(engine).vacuum(engine)
     finally:
         engine.dispose()
 
 
-def _mend_database(engine: sa.Engine, path: Path) -> None:
+def _mend_database(engine: sa.Engine) -> None:
+    backend = backend_of(engine)
     with engine.execution_options(write=True).begin() as connection:
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        connection.exec_driver_sql("REINDEX")
+        backend.reindex(connection)
         ours = sa.select(tables.articles.c.id)
         for table, column in (
             (tables.passages, tables.passages.c.article_id),
@@ -103,21 +97,23 @@ def _mend_database(engine: sa.Engine, path: Path) -> None:
         known = connection.scalar(sa.select(tables.meta.c.value).where(tables.meta.c.key == "seq"))
         if not str(known).isdecimal() or int(str(known)) < newest:
             connection.execute(seq.values(value=str(newest + 1)))
-        if still := damaged_rows(connection):
-            raise CorruptError(tables.damaged(path, still[0]))
+        if still := backend.faults(connection):
+            raise CorruptError(sqlite.damaged(backend.name(engine.url), still[0]))
 
 
 def _quarantine(engine: sa.Engine, folder: Path, ids: Sequence[str]) -> Path:
     """Move articles to a new file of JSON lines, as they are."""
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
+    # As plain SQL: a damaged date or list would stop SQLAlchemy.
+    damaged = sa.text("SELECT * FROM articles WHERE id IN :ids").bindparams(
+        sa.bindparam("ids", expanding=True)
+    )
     with engine.execution_options(write=True).begin() as connection:
         rows = [
             row
             for some in tables.portions(ids)
-            for row in connection.exec_driver_sql(
-                f"SELECT * FROM articles WHERE id IN ({', '.join('?' * len(some))})", tuple(some)
-            ).mappings()
+            for row in connection.execute(damaged, {"ids": some}).mappings()
         ]
         lines = [json.dumps(dict(row), default=str, ensure_ascii=False) for row in rows]
         replace_durably(file, "".join(f"{line}\n" for line in lines).encode(errors="replace"))

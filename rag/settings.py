@@ -1,10 +1,10 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embeddings.encoder import DEFAULT_ENCODER
@@ -23,6 +23,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=_default_data_dir,
         description="Folder of the collection; by default in the platform's user data folder.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL database that holds the collection instead of a file in that "
+        "folder, which keeps the index: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
     )
     encoder: str = Field(
         default=DEFAULT_ENCODER,
@@ -68,6 +73,20 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Other sites whose pages may call it, with commas between them."
     )
+
+    @property
+    def folder(self) -> Path:
+        """`data_dir`, with "~" written out."""
+        return self.data_dir.expanduser()
+
+    @property
+    def url(self) -> str | None:
+        """`database_url`, in clear."""
+        return None if self.database_url is None else self.database_url.get_secret_value()
+
+    def apart(self, folder: Path) -> Self:
+        """These settings with a collection of its own in `folder`, wherever the other one is."""
+        return self.model_copy(update={"data_dir": folder, "database_url": None})
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod

@@ -1,10 +1,10 @@
-"""The source of truth: articles, passages and vectors in one SQLite database.
+"""The source of truth: articles, passages and vectors in one database, SQLite's or PostgreSQL's.
 
 Everything else in a data folder is derived from it and can be rebuilt without a model. Every
 write raises the sequence number by one in its own transaction; ids are never used again.
 """
 
-import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from rag import database as tables
 from rag import feedback, overview, passage_store, story_store
 from rag import keys as key_store
-from rag.collection import create_collection, open_collection
+from rag.backends import backend_of
+from rag.collection import INDEX, create_collection, open_collection
 from rag.errors import CorruptError, ModelMismatchError, NotFoundError
 from rag.feedback import Judgement
 from rag.jobs import Jobs
@@ -44,28 +45,36 @@ class Store:
     the last committed state.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, folder: Path) -> None:
         self._engine = engine
+        self._folder = folder
+        self._backend = backend_of(engine)
 
     @classmethod
-    def create(cls, folder: Path, encoder: str) -> Self:
-        """Open the collection in `folder`, made now if the folder is empty or missing.
+    def create(cls, folder: Path, encoder: str, url: str | None = None) -> Self:
+        """Open the collection in `folder`, or in the PostgreSQL database of a URL, made now if it
+        is empty or missing.
 
         Raises CollectionError for a folder with other things in it and ModelMismatchError for
         a collection built with another encoder.
         """
-        create_collection(folder, encoder)
-        store = cls.open(folder)
-        store.check_encoder(encoder)
+        create_collection(folder, encoder, url)
+        store = cls.open(folder, url)
+        try:
+            store.check_encoder(encoder)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """The collection in `folder`, brought to the present schema.
+    def open(cls, folder: Path, url: str | None = None) -> Self:
+        """The collection in `folder`, or in the PostgreSQL database of a URL, brought to the
+        present schema.
 
         Raises CollectionError if there is none, and CorruptError if it cannot be read.
         """
-        return cls(open_collection(folder))
+        return cls(open_collection(folder, url), folder)
 
     def close(self) -> None:
         """Give the connections back; the store is not to be used afterwards."""
@@ -107,8 +116,9 @@ class Store:
 
     @property
     def collection(self) -> str:
-        """Random id given when the collection was made."""
-        return self._read_meta("collection")
+        """Random id given when the collection was made; another after it was restored."""
+        with self._reading() as connection:
+            return self._meta(connection, "collection") + self._backend.incarnation(connection)
 
     @property
     def seq(self) -> int:
@@ -129,9 +139,8 @@ class Store:
 
     def overview(self) -> overview.Overview:
         """The collection in numbers."""
-        database = Path(str(self._engine.url.database))
         with self._engine.connect() as connection:
-            return overview.read(connection, database, database.parent / "index")
+            return overview.read(connection, self._folder / INDEX)
 
     # --- articles
 
@@ -184,7 +193,7 @@ class Store:
         with self._engine.connect() as connection:
             found = connection.scalars(
                 sa.select(ids)
-                .where(ids.startswith(prefix, autoescape=True))
+                .where(ids >= prefix, ids < prefix + chr(sys.maxunicode))
                 .order_by(ids)
                 .limit(limit)
             )
@@ -257,11 +266,10 @@ class Store:
         with self._engine.connect() as connection:
             return key_store.read(connection)
 
-    def written(self) -> int:
-        """When the database was last written, by any process: nanoseconds, a file's clock."""
-        path = str(self._engine.url.database)
-        files = [file for file in (path, f"{path}-wal") if os.path.exists(file)]
-        return max(os.stat(file).st_mtime_ns for file in files)
+    def written(self) -> int | None:
+        """When the database was last written, by any process: nanoseconds, a file's clock. None
+        where telling would take as long as looking."""
+        return self._backend.written(self._engine)
 
     def revoke_key(self, name: str) -> None:
         """Forget a key; it opens nothing from now on. NotFoundError if there is none."""
@@ -351,9 +359,9 @@ class Store:
             with self._engine.connect() as connection:
                 yield connection
         except (ValueError, TypeError) as error:  # a damaged date, list or number
-            path = self._engine.url.database
+            shown = self._backend.name(self._engine.url)
             raise CorruptError(
-                f"{path} holds a damaged value ({error}): run 'dateline doctor --repair'"
+                f"{shown} holds a damaged value ({error}): run 'dateline doctor --repair'"
             ) from error
 
     def _write(self) -> AbstractContextManager[sa.Connection]:

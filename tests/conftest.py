@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import postgres_server
 import pytest
 
 from embeddings.encoder import Vectors
@@ -95,10 +96,45 @@ def encoder() -> FakeEncoder:
     return FakeEncoder()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.PostgresServer]:
+    """A server that runs as long as the tests do."""
+    programs = postgres_server.programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    with postgres_server.running(programs) as server:
+        yield server
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty collection in `tmp_path / "data"`."""
-    with Store.create(tmp_path / "data", FakeEncoder.name) as opened:
+def postgres_url(postgres: postgres_server.PostgresServer) -> Iterator[str]:
+    """A database that nobody has used."""
+    with postgres.database() as url:
+        yield url
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `every_database` and opens a collection runs on each of them; but for the
+    routes of the service, which are the same whatever stands behind them."""
+    wanted = metafunc.definition.get_closest_marker("every_database")
+    names = metafunc.fixturenames
+    if wanted and "database_url" in names and "client" not in names:
+        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Where collections are: None is a file in their folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def store(tmp_path: Path, database_url: str | None) -> Iterator[Store]:
+    """An empty collection in `tmp_path / "data"`, or in the database of `database_url`."""
+    with Store.create(tmp_path / "data", FakeEncoder.name, database_url) as opened:
         yield opened
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
-from rag import database as tables
+from rag import sqlite
 from rag.collection import DATABASE_FILE, QUARANTINE
 from rag.doctor import Problem, examine
 from rag.engine import embed
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def sql(folder: Path) -> Iterator[Callable[[str], None]]:
     """Runs a statement on the database, past every foreign key."""
-    engine = tables.connect(folder / DATABASE_FILE)
+    engine = sqlite.connect(folder / DATABASE_FILE)
 
     def run(statement: str) -> None:
         with engine.connect() as connection:

@@ -23,6 +23,8 @@ from rag.jobs import Jobs
 from rag.store import Store
 from rag.types import Article, Claim, Ingested, Job, JobInput, Skipped
 
+pytestmark = pytest.mark.every_database
+
 LEASE_S = 60.0
 WEEK_S = 7 * 86_400.0
 STORM = {"id": "storm", "text": "The storm reached Portmore at night."}
@@ -153,6 +155,15 @@ def test_progress_and_a_proper_stop_make_earlier_deaths_forgotten(queue: Jobs) -
     for _ in range(2 * jobs.MAX_ATTEMPTS):
         queue.release(claimed(queue))
     assert claimed(queue).processed == 2 * jobs.MAX_ATTEMPTS
+
+
+def test_what_is_told_of_a_file_may_quote_a_nul(queue: Jobs) -> None:
+    job = submit(queue, numbered(1))
+    claim = claimed(queue)
+    assert queue.record(claim, 0, [Skipped("a\0b", "no \0 article")], LEASE_S)
+    assert queue.fates(job.id)[1] == [Skipped("a\ufffdb", "no \ufffd article")]
+    queue.end(claim, "no \0 file")
+    assert queue.get(job.id).error == "no \ufffd file"
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_its_input_is_gone(

@@ -9,6 +9,7 @@ import pytest
 from conftest import article, whole
 
 from rag import database as tables
+from rag import sqlite as sqlite_file
 from rag.collection import BACKUPS, DATABASE_FILE, open_collection
 from rag.errors import CollectionError
 from rag.migrations import SCRIPTS, known_revisions, run, upgrade
@@ -53,7 +54,7 @@ def scripts(tmp_path: Path) -> Callable[[str], Path]:
 def test_the_migrations_make_the_tables_that_a_new_collection_has(tmp_path: Path) -> None:
     Store.create(tmp_path / "new", "e5").close()
     migrated = tmp_path / "migrated.sqlite3"
-    engine = tables.connect(migrated)
+    engine = sqlite_file.connect(migrated)
     with engine.execution_options(write=True).begin() as connection:
         tables.alembic_version.create(connection)
         run(connection, known_revisions())
@@ -74,7 +75,7 @@ def test_a_pending_migration_is_run_once_after_a_copy_was_made(
     engine = open_collection(folder)
     with_next = scripts("pass")
     for _ in range(2):
-        upgrade(engine, folder / DATABASE_FILE, folder / BACKUPS, with_next)
+        upgrade(engine, folder, with_next)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT id, mood FROM articles").all() == [("a", None)]
         assert connection.exec_driver_sql("SELECT * FROM alembic_version").all() == [("0002",)]
@@ -105,7 +106,7 @@ def test_a_migration_that_fails_changes_nothing(
     before = described(folder / DATABASE_FILE)
     engine = open_collection(folder)
     with pytest.raises(Exception, match=error):
-        upgrade(engine, folder / DATABASE_FILE, folder / BACKUPS, scripts(then))
+        upgrade(engine, folder, scripts(then))
     engine.dispose()
     assert described(folder / DATABASE_FILE) == before
     with Store.open(folder) as store:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,11 +12,12 @@ from test_stories import STORM, VOTE, words
 
 from rag import database as tables
 from rag import story_store
-from rag.collection import DATABASE_FILE
 from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 from rag.stories import group_stories
 from rag.types import Article
+
+pytestmark = pytest.mark.every_database
 
 LEAD = words("storm", 80)
 ROUNDUP = f"{VOTE} {words('storm', 300)}"
@@ -34,16 +34,13 @@ def stories(store: Store) -> list[tuple[str, ...]]:
     return sorted({tuple(sorted(a.id for a in story)): None for story in told.values()})
 
 
-def rows(folder: Path) -> dict[str, int]:
+def rows(store: Store) -> dict[str, int]:
     """How many rows each table of stories has."""
-    engine = tables.connect(folder / DATABASE_FILE)
-    with engine.connect() as connection:
-        counts = {
+    with store._reading() as connection:
+        return {
             table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
             for table in (tables.tellings, tables.fingerprints, tables.pairs)
         }
-    engine.dispose()
-    return counts
 
 
 def test_articles_join_stories_as_they_come(store: Store) -> None:
@@ -74,12 +71,12 @@ def test_a_story_falls_apart_without_what_linked_it(store: Store) -> None:
     assert stories(store) == [("3",), ("copy",)]
 
 
-def test_nothing_is_left_of_a_deleted_article(store: Store, tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_deleted_article(store: Store) -> None:
     put(store, *(article(STORM, name) for name in "abc"), article("", "empty"))
-    assert rows(tmp_path / "data")["pairs"] == 3
+    assert rows(store)["pairs"] == 3
     for name in ("b", "a", "c", "empty"):
         store.delete(name)
-    assert rows(tmp_path / "data") == {"tellings": 0, "fingerprints": 0, "pairs": 0}
+    assert rows(store) == {"tellings": 0, "fingerprints": 0, "pairs": 0}
 
 
 def test_a_paragraph_that_everybody_prints_joins_nobody(store: Store) -> None:
@@ -88,10 +85,10 @@ def test_a_paragraph_that_everybody_prints_joins_nobody(store: Store) -> None:
     assert len(stories(store)) == 30
 
 
-def test_what_everybody_prints_is_one_story_with_few_pairs(store: Store, tmp_path: Path) -> None:
+def test_what_everybody_prints_is_one_story_with_few_pairs(store: Store) -> None:
     put(store, *(article(LEAD, f"a{i:02}") for i in range(70)))
     assert [len(story) for story in stories(store)] == [70]
-    assert rows(tmp_path / "data")["pairs"] < 70 * 30
+    assert rows(store)["pairs"] < 70 * 30
     put(store, *(article(VOTE, f"a{i:02}") for i in range(40)))  # those that all were paired with
     assert [len(story) for story in stories(store)] == [40, 30]
 
@@ -229,11 +226,11 @@ def test_stories_are_the_same_in_any_order_of_arrival(
         ]
 
 
-def test_a_failed_write_leaves_the_stories_as_they_were(store: Store, tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_stories_as_they_were(store: Store) -> None:
     put(store, article(STORM, "a"), article(LEAD, "b"))
-    before = rows(tmp_path / "data")
+    before = rows(store)
     bad = whole(article(STORM, "c"))
     with pytest.raises(sa.exc.IntegrityError):
         store.put([whole(article(STORM, "a")), bad, bad])
-    assert rows(tmp_path / "data") == before
+    assert rows(store) == before
     assert stories(store) == [("a", "b")]

@@ -13,29 +13,33 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from rag import database as tables
+from rag.backends import backend_of
 from rag.backup import copy_database
-from rag.collection import schema_of
+from rag.collection import BACKUPS, DATABASE_FILE, schema_of
 from rag.errors import CollectionError
 
 SCRIPTS = Path(__file__).parent
 
 
-def upgrade(engine: sa.Engine, path: Path, backups: Path, scripts: Path = SCRIPTS) -> None:
-    """Bring the database at `path` to the newest revision, in one transaction.
+def upgrade(engine: sa.Engine, folder: Path, scripts: Path = SCRIPTS) -> None:
+    """Bring the database of the collection in `folder` to the newest revision, in one transaction.
 
-    The database is copied into the folder `backups` before. Raises CollectionError for a
-    revision that is not among the scripts.
+    SQLite's is copied into the folder `backups` before. Raises CollectionError for a revision that
+    is not among the scripts.
     """
-    known = known_revisions(scripts)
     schema = schema_of(engine)
-    if schema not in known:
-        raise CollectionError(
-            f"{path} has schema {schema}, this version of Dateline reads up to {known[-1]}: "
-            "update Dateline, or run 'dateline ingest PATH' with a new --data-dir"
-        )
-    pending = known[known.index(schema) + 1 :]
+    pending = _pending(engine, schema, scripts)
     if not pending:  # another process has done it meanwhile
         return
+    if engine.dialect.name != "sqlite":
+        with engine.execution_options(write=True).begin() as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            schema = str(connection.scalar(sa.select(tables.alembic_version.c.version_num)))
+            if pending := _pending(engine, schema, scripts):  # no other machine has done it
+                run(connection, pending, scripts)
+        return
+    path, backups = folder / DATABASE_FILE, folder / BACKUPS
     backups.mkdir(mode=0o700, exist_ok=True)
     copy_database(path, backups / f"schema-{schema}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite3")
     with engine.connect() as plain:
@@ -56,13 +60,25 @@ def upgrade(engine: sa.Engine, path: Path, backups: Path, scripts: Path = SCRIPT
             driver.close()
 
 
+def _pending(engine: sa.Engine, schema: str, scripts: Path) -> list[str]:
+    """The revisions that are newer than a database's."""
+    known = known_revisions(scripts)
+    if schema not in known:
+        raise CollectionError(
+            f"{backend_of(engine).name(engine.url)} has schema {schema}, this version of Dateline "
+            f"reads up to {known[-1]}: update Dateline, or run 'dateline ingest PATH' with a new "
+            "--data-dir"
+        )
+    return known[known.index(schema) + 1 :]
+
+
 def run(connection: sa.Connection, revisions: Sequence[str], scripts: Path = SCRIPTS) -> None:
     """Run migrations in the caller's transaction."""
     directory = ScriptDirectory(str(scripts))
     with Operations.context(MigrationContext.configure(connection)):
         for revision in revisions:
             directory.get_revision(revision).module.upgrade()
-    connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revisions[-1],))
+    connection.execute(sa.update(tables.alembic_version).values(version_num=revisions[-1]))
 
 
 def known_revisions(scripts: Path = SCRIPTS) -> list[str]:

@@ -23,9 +23,9 @@ FEW_CHANGES = 15
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Dateline]:
+def opened(folder: Path, url: str | None = None) -> Iterator[Dateline]:
     """The collection with the fakes."""
-    with Store.create(folder, FakeEncoder.name) as store:
+    with Store.create(folder, FakeEncoder.name, url) as store:
         index = EmbeddedIndex(folder / INDEX, store, FakeEncoder.dimension)
         yield Dateline(store, index, FakeEncoder(), FakeReader)
 
@@ -34,14 +34,14 @@ def text_of(article_id: str, edition: int) -> str:
     return f"The {article_id} storm of edition{edition} came. answer: day{edition} 3.0 it was."
 
 
-def churn(folder: Path, log: Path, seed: int) -> None:
+def churn(folder: Path, log: Path, seed: int, url: str | None = None) -> None:
     """Ingest, change and delete articles until killed.
 
     Each step is a line in the log, {id: text or None for deleted}, and after it "done".
     """
     rag.index._FEW_CHANGES = FEW_CHANGES
     rng = random.Random(seed)
-    with opened(folder) as dateline, log.open("a", buffering=1) as lines:
+    with opened(folder, url) as dateline, log.open("a", buffering=1) as lines:
         ids = [a.id for a in dateline.articles(10_000)]
         for step in range(10_000):
             if len(ids) > 30:
@@ -59,10 +59,10 @@ def churn(folder: Path, log: Path, seed: int) -> None:
             lines.write('"done"\n')
 
 
-def write(folder: Path, name: str, rounds: int) -> None:
+def write(folder: Path, name: str, rounds: int, url: str | None = None) -> None:
     """Add articles of its own and fight for those of all; delete every third of its own."""
     rag.index._FEW_CHANGES = FEW_CHANGES
-    with opened(folder) as dateline:
+    with opened(folder, url) as dateline:
         for n in range(rounds):
             own = f"{name}{n}"
             shared = [article(text_of(f"all{i}", n), f"all{i}") for i in range(3)]
@@ -81,9 +81,9 @@ def answer(folder: Path, questions: Connection) -> None:
             questions.send([hit.passage.article.id for hit in dateline.search(query)])
 
 
-def stored(folder: Path, searched: int = 5) -> dict[str, str]:
+def stored(folder: Path, searched: int = 5, url: str | None = None) -> dict[str, str]:
     """Text by id. The newest are searched for: each is found once, and every hit is an article."""
-    with opened(folder) as dateline:
+    with opened(folder, url) as dateline:
         texts = {a.id: a.text for a in dateline.articles(10_000)}
         for article_id in list(texts)[-searched:]:
             hits = [hit.passage for hit in dateline.search(f"{article_id} storm", 3)]

@@ -211,13 +211,16 @@ def test_processes_that_write_at_once_lose_nothing(
     print(f"row 17: 4 processes, {4 * rounds} batches and {len(texts)} articles left, 0 errors")
 
 
-def test_a_forked_process_opens_its_own_connection(tmp_path: Path) -> None:
+@pytest.mark.every_database
+def test_a_forked_process_opens_its_own_connection(
+    tmp_path: Path, database_url: str | None
+) -> None:
     script = f"""
 import os, sys
 from pathlib import Path
 from conftest import article, whole
 from rag.store import Store
-store = Store.create(Path({str(tmp_path / "data")!r}), "fake-encoder")
+store = Store.create(Path({str(tmp_path / "data")!r}), "fake-encoder", {database_url!r})
 store.put([whole(article("A storm came", "a"))])
 mine = store._engine.raw_connection().driver_connection
 child = os.fork()

@@ -2,40 +2,46 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
+
+_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
     """A collection is made with the tables of rag/database.py; this says what they were."""
     op.create_table(
         "meta",
-        sa.Column("key", sa.Text, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("key", _TEXT, primary_key=True),
+        sa.Column("value", _TEXT, nullable=False),
     )
     op.create_table(
         "articles",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("text", sa.Text, nullable=False),
-        sa.Column("title", sa.Text),
+        sa.Column("id", _TEXT, primary_key=True),
+        sa.Column("text", _TEXT, nullable=False),
+        sa.Column("title", _TEXT),
         sa.Column("published", sa.Date, index=True),
-        sa.Column("published_from", sa.Text),
-        sa.Column("byline", sa.Text),
-        sa.Column("source", sa.Text),
-        sa.Column("source_key", sa.Text, index=True),
-        sa.Column("url", sa.Text),
-        sa.Column("language", sa.Text),
-        sa.Column("origin", sa.Text, index=True),
-        sa.Column("stem", sa.Text, index=True),
+        sa.Column("published_from", _TEXT),
+        sa.Column("byline", _TEXT),
+        sa.Column("source", _TEXT),
+        sa.Column("source_key", _TEXT),
+        sa.Column("url", _TEXT),
+        sa.Column("language", _TEXT),
+        sa.Column("origin", _TEXT),
+        sa.Column("stem", _TEXT),
         sa.Column("removed", sa.JSON, nullable=False),
-        sa.Column("sha256", sa.Text, nullable=False),
+        sa.Column("sha256", _TEXT, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
     )
+    for name in ("source_key", "origin", "stem"):
+        op.create_index(f"ix_articles_{name}", "articles", [name], postgresql_using="hash")
     op.create_table(
         "passages",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("article_id", sa.Text, sa.ForeignKey("articles.id"), nullable=False, index=True),
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("article_id", _TEXT, sa.ForeignKey("articles.id"), nullable=False, index=True),
         sa.Column("start", sa.Integer, nullable=False),
         sa.Column("end", sa.Integer, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False, index=True),
@@ -43,41 +49,41 @@ def upgrade() -> None:
     )
     op.create_table(
         "vectors",
-        sa.Column("passage_id", sa.Integer, sa.ForeignKey("passages.id"), primary_key=True),
+        sa.Column("passage_id", _ID, sa.ForeignKey("passages.id"), primary_key=True),
         sa.Column("vector", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "tellings",
-        sa.Column("article_id", sa.Text, sa.ForeignKey("articles.id"), primary_key=True),
-        sa.Column("story", sa.Text, nullable=False, index=True),
+        sa.Column("article_id", _TEXT, sa.ForeignKey("articles.id"), primary_key=True),
+        sa.Column("story", _TEXT, nullable=False, index=True),
         sa.Column("fingerprints", sa.Integer, nullable=False),
     )
     op.create_table(
         "fingerprints",
         sa.Column("hash", sa.BigInteger, primary_key=True),
-        sa.Column("article_id", sa.Text, primary_key=True),
+        sa.Column("article_id", _TEXT, primary_key=True),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "pairs",
-        sa.Column("first", sa.Text, sa.ForeignKey("articles.id"), primary_key=True),
-        sa.Column("second", sa.Text, sa.ForeignKey("articles.id"), primary_key=True, index=True),
+        sa.Column("first", _TEXT, sa.ForeignKey("articles.id"), primary_key=True),
+        sa.Column("second", _TEXT, sa.ForeignKey("articles.id"), primary_key=True, index=True),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "jobs",
         sa.Column("number", sa.Integer, primary_key=True),
-        sa.Column("id", sa.Text, nullable=False, unique=True),
-        sa.Column("state", sa.Text, nullable=False, index=True),
-        sa.Column("idempotency_key", sa.Text, unique=True),
-        sa.Column("sha256", sa.Text, nullable=False),
+        sa.Column("id", _TEXT, nullable=False, unique=True),
+        sa.Column("state", _TEXT, nullable=False, index=True),
+        sa.Column("idempotency_key", _TEXT, unique=True),
+        sa.Column("sha256", _TEXT, nullable=False),
         sa.Column("expected", sa.Integer, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
         sa.Column("started", sa.Float),
         sa.Column("finished", sa.Float, index=True),
-        sa.Column("error", sa.Text),
+        sa.Column("error", _TEXT),
         sa.Column("cancelling", sa.Boolean, nullable=False),
-        sa.Column("runner", sa.Text),
+        sa.Column("runner", _TEXT),
         sa.Column("lease_until", sa.Float),
         sa.Column("attempts", sa.Integer, nullable=False),
         sqlite_autoincrement=True,
@@ -86,32 +92,33 @@ def upgrade() -> None:
         "job_inputs",
         sa.Column("job", sa.Integer, sa.ForeignKey("jobs.number"), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True),
-        sa.Column("name", sa.Text),
+        sa.Column("name", _TEXT),
         sa.Column("content", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "job_articles",
         sa.Column("job", sa.Integer, sa.ForeignKey("jobs.number"), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True),
-        sa.Column("status", sa.Text, nullable=False),
-        sa.Column("article_id", sa.Text),
-        sa.Column("language", sa.Text),
-        sa.Column("where", sa.Text),
-        sa.Column("reason", sa.Text),
+        sa.Column("status", _TEXT, nullable=False),
+        sa.Column("article_id", _TEXT),
+        sa.Column("language", _TEXT),
+        sa.Column("where", _TEXT),
+        sa.Column("reason", _TEXT),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "feedback",
-        sa.Column("question", sa.Text, primary_key=True),
-        sa.Column("answer", sa.Text, primary_key=True),
-        sa.Column("article_id", sa.Text, primary_key=True, index=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("question", _TEXT, nullable=False),
+        sa.Column("answer", _TEXT, nullable=False),
+        sa.Column("article_id", _TEXT, nullable=False, index=True),
         sa.Column("right", sa.Boolean, nullable=False),
-        sqlite_with_rowid=False,
     )
+    op.create_index("ix_feedback_question", "feedback", ["question"], postgresql_using="hash")
     op.create_table(
         "keys",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("scope", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("scope", _TEXT, nullable=False),
         sa.Column("created", sa.Date, nullable=False),
         sa.Column("sha256", sa.LargeBinary, nullable=False, unique=True),
     )
