@@ -1,6 +1,7 @@
 """Dateline: the one core object behind every front door."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,9 +15,10 @@ from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.chunking import split
-from rag.errors import InputError, ModelError, NotFoundError
+from rag.collection import INDEX
+from rag.errors import InputError, ModelError, NotFoundError, UnavailableError
 from rag.feedback import Judgement
-from rag.index import EmbeddedIndex, IndexState
+from rag.index import IndexState, PassageIndex, open_index
 from rag.jobs import Jobs
 from rag.keys import Key
 from rag.overview import Overview
@@ -30,6 +32,8 @@ from rag.settings import Settings
 from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
+
+logger = logging.getLogger("dateline")
 
 MAX_QUESTION_CHARACTERS = 2000
 MAX_SOURCES = 500
@@ -62,7 +66,7 @@ class Dateline:
     def __init__(
         self,
         store: Store,
-        index: EmbeddedIndex,
+        index: PassageIndex,
         encoder: Encoder,
         load_reader: Callable[[], Reader],
         top_k: int = 10,
@@ -101,7 +105,7 @@ class Dateline:
             ) from error
         store = Store.create(folder, encoder.name) if create else Store.open(folder)
         store.check_encoder(encoder.name, encoder.dimension)
-        index = EmbeddedIndex(folder / "index", store, encoder.dimension)
+        index = open_index(folder / INDEX, store, encoder.dimension, settings.milvus_uri)
         return cls(
             store,
             index,
@@ -162,8 +166,7 @@ class Dateline:
                 yield from self.ingest_batch(batch)
                 batch, characters = [], 0
         yield from self.ingest_batch(batch)
-        self._index.compact()
-        self._index.refresh()
+        self._take_in()
 
     def ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
@@ -223,8 +226,15 @@ class Dateline:
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
         self._store.delete(article_id)
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Have the index follow what was written; it is stored and stays, whatever happens here."""
         self._index.compact()
-        self._index.refresh()
+        try:
+            self._index.refresh()
+        except UnavailableError as error:
+            logger.warning("stored; the next question that can be answered finds it. %s", error)
 
     @property
     def jobs(self) -> Jobs:

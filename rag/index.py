@@ -3,12 +3,15 @@
 A search sees a generation on disk (passages up to its sequence number) and, in memory, the delta
 of what was written after it. What was deleted is found out by asking the store about the hits.
 Whoever writes also builds the generations; every process takes over the newest one.
+
+`PassageIndex` says what every index does; the other one is on Milvus (rag/milvus.py).
 """
 
 import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +19,7 @@ from embeddings.encoder import Vectors
 from rag import generations
 from rag.errors import CorruptError
 from rag.generations import Generation, Part
+from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 
 logger = logging.getLogger("dateline")
@@ -27,6 +31,11 @@ KEPT_GENERATIONS = 2
 _BUILDING = "build.lock"
 _FEW_CHANGES = 500
 _CHANGED_SHARE = 0.1
+
+
+def is_much(changes: int, live: int) -> bool:
+    """Whether so many written or deleted passages are worth tidying up an index for."""
+    return changes > max(_FEW_CHANGES, live * _CHANGED_SHARE)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,57 @@ class IndexState:
     def lag(self) -> int:
         """Writes that the next search has yet to take in."""
         return max(0, self.store_seq - self.seq)
+
+
+class PassageIndex(Protocol):
+    """Nearest passages by vector and by word.
+
+    Derived from a store: it may find passages that were deleted there, and what was written since
+    `refresh` it does not find yet. Safe to use from several threads. What asks another machine
+    raises UnavailableError when that does not answer, and goes on once it does.
+    """
+
+    def __len__(self) -> int:
+        """How many passages it holds, deleted ones among them."""
+
+    @property
+    def state(self) -> IndexState:
+        """How far the index has come."""
+
+    def dense(self, vector: Vectors, k: int, where: Filter = EVERYTHING) -> Ranked:
+        """The k passages nearest to a unit vector (dimension,), with their cosine.
+
+        Those that the filter shuts out may be among them: an index need not know what it asks.
+        """
+
+    def lexical(self, query: str, k: int, where: Filter = EVERYTHING) -> Ranked:
+        """The k passages that match the query's words best, as in `dense`. No score is below 0."""
+
+    def holds(self, word: str) -> bool:
+        """Whether some passage has the word, in any of its endings."""
+
+    def refresh(self) -> None:
+        """Make everything searchable that was committed so far, by whatever process."""
+
+    def compact(self, wait: bool = False) -> None:
+        """Tidy up if much was written or deleted since the last time; what prevents it is logged.
+
+        With `wait`, also if another process is at it.
+        """
+
+
+def open_index(
+    folder: Path, store: Store, dimension: int, milvus_uri: str | None = None
+) -> PassageIndex:
+    """The index of a collection: in `folder`, or on Milvus where there is a URI.
+
+    Raises InputError for a URI that is none, and CollectionError without pymilvus.
+    """
+    if milvus_uri is None:
+        return EmbeddedIndex(folder, store, dimension)
+    from rag.milvus import MilvusIndex
+
+    return MilvusIndex(milvus_uri, folder, store, dimension)
 
 
 class EmbeddedIndex:
@@ -87,12 +147,12 @@ class EmbeddedIndex:
         snapshot = self._snapshot
         return IndexState(self._store.seq, snapshot.seq, snapshot.generation.seq)
 
-    def dense(self, vector: Vectors, k: int) -> Ranked:
-        """The k passages nearest to a unit vector (dimension,), deleted ones among them."""
+    def dense(self, vector: Vectors, k: int, where: Filter = EVERYTHING) -> Ranked:
+        """The k passages nearest to a unit vector (dimension,), whatever the filter says."""
         return _best([part.vectors.search(vector, k) for part in self._snapshot.parts], k)
 
-    def lexical(self, query: str, k: int) -> Ranked:
-        """The k passages that match the query's words best, deleted ones among them."""
+    def lexical(self, query: str, k: int, where: Filter = EVERYTHING) -> Ranked:
+        """The k passages that match the query's words best, whatever the filter says."""
         parts = [part.lexical for part in self._snapshot.parts if len(part.vectors)]
 
         def holds(word: str) -> bool:
@@ -139,7 +199,7 @@ class EmbeddedIndex:
         _, live = self._store.counts()
         written = self._store.count_passages(generation.seq)
         deleted = len(generation.part.vectors) - (live - written)
-        return written + deleted > max(_FEW_CHANGES, live * _CHANGED_SHARE)
+        return is_much(written + deleted, live)
 
     def _adopt(self) -> None:
         """Go over to the generation that CURRENT names, if it is another.

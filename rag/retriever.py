@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from embeddings.encoder import Encoder
-from rag.index import EmbeddedIndex, Ranked
+from rag.index import PassageIndex, Ranked
 from rag.passage_store import Filter
 from rag.store import Store
 from rag.stories import Shingles, fullest_first
@@ -102,7 +102,7 @@ class Retriever:
     """Finds passages in one collection. Holds no state of its own."""
 
     def __init__(
-        self, store: Store, index: EmbeddedIndex, encoder: Encoder, fold_stories: bool = True
+        self, store: Store, index: PassageIndex, encoder: Encoder, fold_stories: bool = True
     ) -> None:
         self._fold_stories = fold_stories
         self._store = store
@@ -118,8 +118,8 @@ class Retriever:
         depth = max(_DEPTH, k)
         looked_up: dict[int, Passage | None] = {}
         rankings = [
-            self._live(lambda n: self._index.dense(vector, n), depth, where, looked_up),
-            self._live(lambda n: self._index.lexical(question, n), depth, where, looked_up),
+            self._live(lambda n: self._index.dense(vector, n, where), depth, where, looked_up),
+            self._live(lambda n: self._index.lexical(question, n, where), depth, where, looked_up),
         ]
         fused = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings))
         hits = [Hit(passage, score) for passage, score in fused if passage is not None]
@@ -134,8 +134,8 @@ class Retriever:
         """The best `depth` that are live and pass the filter.
 
         Asks for more until there are enough or the ranking ends: deleted passages and those
-        that the filter shuts out are found out by the store, not by the index. What it says of
-        an id goes into `looked_up`, None for one that is out.
+        that the filter shuts out are found out by the store; an index need not know. What it says
+        of an id goes into `looked_up`, None for one that is out.
         """
         wanted = depth
         while True:

@@ -28,6 +28,11 @@ class Settings(BaseSettings):
         default=DEFAULT_ENCODER,
         description="A sentence-transformers model: a hub name or a folder.",
     )
+    milvus_uri: str | None = Field(
+        default=None,
+        description="Where passages are searched: a Milvus server, http://host:19530, or a file "
+        "of milvus-lite, *.db; unset, in this process.",
+    )
     reader: str = Field(
         default=DEFAULT_READER,
         description="A question answering checkpoint: a hub name or a folder.",
