@@ -51,7 +51,7 @@ def _cases(settings: Settings, gold: Gold, articles: Sequence[str], most: int) -
     with ExitStack() as stack:
         if articles or gold.articles:
             folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            settings = settings.model_copy(update={"data_dir": Path(folder)})
+            settings = settings.elsewhere(Path(folder))
             engine = stack.enter_context(Dateline.open(settings, create=True))
             ingest_gold(engine, gold, articles)
         else:

@@ -106,7 +106,7 @@ def ask_with_progress(
             require_articles(engine, gold)
             return _ask(engine, gold, mode)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        settings = settings.model_copy(update={"data_dir": Path(folder)})
+        settings = settings.elsewhere(Path(folder))
         with Dateline.open(settings, create=True, abilities=abilities) as engine:
             # The reader alone reads the gold's own paragraphs; nothing needs to be found.
             if mode != "reader" or articles:

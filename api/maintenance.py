@@ -55,14 +55,16 @@ def doctor(
 
     repaired: list[str] = []
     if repair:
-        repaired += repair_folder(folder, embed)
+        repaired += repair_folder(folder, embed, settings.milvus_uri)
     if purge:
-        purge_folder(folder)
+        purge_folder(folder, settings.milvus_uri)
         repaired.append("took what was deleted off the disk")
     with progress_bar("articles") as bar:
         task = bar.add_task("Examining", total=None)
         problems = examine(
-            folder, lambda done, total: bar.update(task, completed=done, total=total)
+            folder,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            settings.milvus_uri,
         )
     if as_json:
         document = {

@@ -178,7 +178,7 @@ def _prepare(settings: Settings, wanted: Wanted, examples: list[Example]) -> lis
     seed = wanted.recipe.seed
     twins = unanswerable_twins(examples, wanted.twins, seed)
     if wanted.negatives:
-        at = settings.model_copy(update={"data_dir": wanted.out / "collection"})
+        at = settings.elsewhere(wanted.out / "collection")
         with Dateline.open(at, create=True) as engine:
             with _progress("articles", "Ingesting", len({e.article.id for e in examples})) as done:
                 collect(engine, examples, done)

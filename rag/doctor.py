@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from rag import database as tables
 from rag import generations
 from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
-from rag.errors import CorruptError
+from rag.errors import CorruptError, UnavailableError
 from rag.index import KEPT_GENERATIONS
 from rag.store import Store
 from rag.story_store import is_sound
@@ -37,8 +37,10 @@ Examined = Callable[[int, int], None]
 """Called with (articles examined, articles in all)."""
 
 
-def examine(folder: Path, progress: Examined | None = None) -> list[Problem]:
-    """What is wrong with the collection in `folder`; nothing is changed.
+def examine(
+    folder: Path, progress: Examined | None = None, milvus_uri: str | None = None
+) -> list[Problem]:
+    """What is wrong with the collection in `folder` and its index; nothing is changed.
 
     Raises CollectionError if there is none, or it is a newer Dateline's. A database that cannot be
     read is the one problem then.
@@ -55,6 +57,8 @@ def examine(folder: Path, progress: Examined | None = None) -> list[Problem]:
             if not is_sound(connection):
                 problems.append(Problem("stories", "they are not what their articles make them"))
         problems += _index(folder, engine)
+        if milvus_uri is not None:
+            problems += _milvus(milvus_uri, Store(engine))
     except CorruptError as error:
         problems.append(Problem("database", str(error)))
     finally:
@@ -161,6 +165,17 @@ def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
         ).scalar()
     if len(ids) and ids.max() > (given or 0):
         yield Problem("index", "it holds passages that never were")
+
+
+def _milvus(uri: str, store: Store) -> Iterator[Problem]:
+    """The generation on the server, if there is one: its rows against the store's passages."""
+    from rag import milvus  # its library takes half a second
+
+    try:
+        for what in milvus.problems(uri, store):
+            yield Problem("index", what)
+    except UnavailableError as error:
+        yield Problem("index", str(error))
 
 
 def _files(folder: Path) -> Iterator[Problem]:

@@ -37,6 +37,8 @@ def build(server: MilvusServer, store: Store, dimension: int) -> MilvusGeneratio
     empty = MilvusGeneration(name, seq=0, origin=_origin(server, store, dimension))
     server.create(empty, dimension)
     generation = catch_up(server, store, dimension, empty)
+    for collection in collections_of(server, generation):
+        server.settle(collection)
     server.switch(alias, generation)
     server.drop_all(f"{alias}_", but=generation)
     return generation
@@ -64,12 +66,15 @@ def catch_up(
     return caught_up
 
 
+def collections_of(server: MilvusServer, generation: MilvusGeneration) -> list[str]:
+    """Names of the collections that a generation has on this server."""
+    words = [generation.articles] if server.ranks_by_words() else []
+    return [generation.name, *words]
+
+
 def tidy(server: MilvusServer, store: Store, generation: MilvusGeneration) -> None:
     """Remove the rows of passages that the store no longer has."""
-    collections = [generation.name]
-    if server.ranks_by_words():
-        collections.append(generation.articles)
-    for collection in collections:
+    for collection in collections_of(server, generation):
         held = server.ids(collection)
         # Read after what is held: a passage that is written meanwhile is not taken for deleted.
         server.delete(collection, np.setdiff1d(held, store.passage_ids(store.seq)))

@@ -1,7 +1,7 @@
 """Settings from the environment. Read by entry points only, and only when they start."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Other sites whose pages may call it, with commas between them."
     )
+
+    def elsewhere(self, folder: Path) -> Self:
+        """The same for a collection of passing use: in `folder`, and on no server."""
+        return self.model_copy(update={"data_dir": folder, "milvus_uri": None})
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
