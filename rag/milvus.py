@@ -28,7 +28,7 @@ logger = logging.getLogger("dateline")
 
 T = TypeVar("T")
 
-_BUILDING = "milvus.lock"
+_CATCHING_UP = "milvus.lock"
 _ATTEMPTS = 3
 
 
@@ -57,7 +57,7 @@ class MilvusIndex:
         try:
             self.refresh()
         except UnavailableError as error:
-            logger.info("starting without the index: %s", error)
+            logger.debug("starting without the index: %s", error)
 
     def __len__(self) -> int:
         return self._ask(lambda generation: self._server.count(generation.name))
@@ -158,34 +158,32 @@ class MilvusIndex:
             self._local = EmbeddedIndex(self._folder, self._store, self._dimension)
         for _ in range(_ATTEMPTS):
             try:
-                generation = self._server.current(self._alias)
-                # One that is in use already was looked at then.
-                seen = (
-                    known is not None and generation is not None and known.name == generation.name
-                )
-                if generation is None or (not seen and self._wrong(generation)):
-                    generation = self._built()
-                if generation.seq < self._store.seq:
-                    generation = catch_up(self._server, self._store, self._dimension, generation)
+                # Other processes of this machine wait, and find that there is nothing left to do.
+                with FileLock(self._folder / _CATCHING_UP):
+                    generation = self._usable(known) or build(
+                        self._server, self._store, self._dimension
+                    )
+                    if generation.seq < self._store.seq:
+                        generation = catch_up(
+                            self._server, self._store, self._dimension, generation
+                        )
                 self._server.count(generation.name)  # until searches see it all
             except GoneError:
+                known = None
                 continue
             return generation
         raise _replaced()
 
-    def _built(self) -> MilvusGeneration:
-        with FileLock(self._folder / _BUILDING):
-            # Another process of this machine may have built it while we waited.
-            generation = self._server.current(self._alias)
-            wrong = self._wrong(generation) if generation is not None else None
-            if generation is not None and wrong is None:
-                return generation
-            if wrong is not None:
-                logger.warning("the index is damaged (%s): building it again", wrong)
-            return build(self._server, self._store, self._dimension)
-
-    def _wrong(self, generation: MilvusGeneration) -> str | None:
-        return what_is_wrong(self._server, self._store, self._dimension, generation)
+    def _usable(self, known: MilvusGeneration | None) -> MilvusGeneration | None:
+        """The generation that is in use on the server; None if there is none that can serve."""
+        generation = self._server.current(self._alias)
+        if generation is None or (known is not None and known.name == generation.name):
+            return generation
+        wrong = what_is_wrong(self._server, self._store, self._dimension, generation)
+        if wrong is None:
+            return generation
+        logger.warning("the index is damaged (%s): building it again", wrong)
+        return None
 
 
 def problems(uri: str, store: Store) -> Iterator[str]:

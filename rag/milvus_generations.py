@@ -94,9 +94,9 @@ def what_is_wrong(
     _, live = store.counts()
     expected = live - store.count_passages(generation.seq)
     try:
+        for collection in collections_of(server, generation):
+            server.load(collection)
         held = server.count(generation.name)
-        if server.ranks_by_words():
-            server.count(generation.articles)
     except GoneError as error:
         return str(error)
     if held < expected:

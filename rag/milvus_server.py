@@ -49,11 +49,19 @@ _CONNECT_S = 5.0
 _ASK_S = 5.0
 _WRITE_S = 60.0
 _RETRY_AFTER_S = 5
-_COLLECTION_NOT_FOUND = 100
+# A lost server is tried again at once when it is asked for, not after a time that doubles.
+# An idle connection is left alone: milvus-lite closes one that is pinged.
+_CHANNEL = {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.max_reconnect_backoff_ms": 1000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
+_NOT_FOUND, _NOT_LOADED = 100, 101
 
 
 class GoneError(Exception):
-    """The collection is not there: another process has replaced the generation."""
+    """The collection is not there, for another process has replaced the generation; or not in
+    memory, for the server was started again."""
 
 
 @dataclass(frozen=True)
@@ -140,11 +148,18 @@ class MilvusServer:
                 client.create_collection(
                     name,
                     schema=schema,
-                    index_params=index,
                     consistency_level="Bounded",
                     properties={_ORIGIN: generation.origin},
                     timeout=_WRITE_S,
                 )
+                # There is nothing to index yet, and so nothing to wait for.
+                client.create_index(name, index, timeout=_WRITE_S, sync=False)
+                client.load_collection(name, timeout=_WRITE_S)
+
+    def load(self, collection: str) -> None:
+        """Have the collection in the server's memory, where it is unless that was started again."""
+        with self._asking() as client:
+            client.load_collection(collection, timeout=_ASK_S)
 
     def mark(self, generation: MilvusGeneration) -> None:
         """Keep on the server how far the generation has come."""
@@ -264,7 +279,7 @@ class MilvusServer:
         try:
             yield self._client()
         except MilvusException as error:
-            if error.code == _COLLECTION_NOT_FOUND:
+            if error.code in (_NOT_FOUND, _NOT_LOADED):
                 raise GoneError(error.message) from error
             raise self._unavailable(error.message) from error
         except grpc.RpcError as error:
@@ -275,7 +290,9 @@ class MilvusServer:
 
         with self._connecting:
             if self._connected is None:
-                self._connected = MilvusClient(uri=self._uri, timeout=_CONNECT_S)
+                self._connected = MilvusClient(
+                    uri=self._uri, timeout=_CONNECT_S, grpc_options=_CHANNEL
+                )
             return self._connected
 
     def _unavailable(self, why: str) -> UnavailableError:

@@ -80,6 +80,8 @@ class ServerProcess:
     def stop(self) -> None:
         """Have it stand still, so that it takes connections and does not answer."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)
