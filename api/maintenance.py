@@ -56,14 +56,17 @@ def doctor(
 
     repaired: list[str] = []
     if repair:
-        repaired += repair_folder(folder, embed, url)
+        repaired += repair_folder(folder, embed, url, settings.milvus_uri)
     if purge:
-        purge_folder(folder, url)
+        purge_folder(folder, url, settings.milvus_uri)
         repaired.append("took what was deleted off the disk")
     with progress_bar("articles") as bar:
         task = bar.add_task("Examining", total=None)
         problems = examine(
-            folder, lambda done, total: bar.update(task, completed=done, total=total), url
+            folder,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            url,
+            settings.milvus_uri,
         )
     if as_json:
         document = {

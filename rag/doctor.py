@@ -12,7 +12,7 @@ from rag import database as tables
 from rag import generations
 from rag.backends import backend_of
 from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
-from rag.errors import CorruptError
+from rag.errors import CorruptError, UnavailableError
 from rag.index import KEPT_GENERATIONS
 from rag.store import Store
 from rag.story_store import is_sound
@@ -39,10 +39,13 @@ Examined = Callable[[int, int], None]
 
 
 def examine(
-    folder: Path, progress: Examined | None = None, url: str | None = None
+    folder: Path,
+    progress: Examined | None = None,
+    url: str | None = None,
+    milvus_uri: str | None = None,
 ) -> list[Problem]:
-    """What is wrong with the collection in `folder`, or in the PostgreSQL database of a URL;
-    nothing is changed.
+    """What is wrong with the collection in `folder`, or in the PostgreSQL database of a URL, and
+    with its index; nothing is changed.
 
     Raises CollectionError if there is none, or it is a newer Dateline's. A database that cannot be
     read is the one problem then.
@@ -59,6 +62,8 @@ def examine(
             if not is_sound(connection):
                 problems.append(Problem("stories", "they are not what their articles make them"))
         problems += _index(folder, engine)
+        if milvus_uri is not None:
+            problems += _milvus(milvus_uri, Store(engine, folder))
     except CorruptError as error:
         problems.append(Problem("database", str(error)))
     finally:
@@ -161,6 +166,17 @@ def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
         given = backend_of(connection).last_passage_id(connection)
     if len(ids) and ids.max() > given:
         yield Problem("index", "it holds passages that never were")
+
+
+def _milvus(uri: str, store: Store) -> Iterator[Problem]:
+    """The generation on the server, if there is one: its rows against the store's passages."""
+    from rag import milvus  # its library takes half a second
+
+    try:
+        for what in milvus.problems(uri, store):
+            yield Problem("index", what)
+    except UnavailableError as error:
+        yield Problem("index", str(error))
 
 
 def _files(folder: Path) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Dateline: the one core object behind every front door."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,9 +16,10 @@ from rag.answers import make_answers, surest
 from rag.apposition import prefer_descriptions
 from rag.checkpoint import load_reader
 from rag.chunking import split
-from rag.errors import InputError, ModelError, NotFoundError
+from rag.collection import INDEX
+from rag.errors import InputError, ModelError, NotFoundError, UnavailableError
 from rag.feedback import Judgement
-from rag.index import EmbeddedIndex, IndexState
+from rag.index import IndexState, PassageIndex, open_index
 from rag.jobs import Jobs
 from rag.keys import Key
 from rag.overview import Overview
@@ -31,6 +33,8 @@ from rag.settings import Settings
 from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
+
+logger = logging.getLogger("dateline")
 
 MAX_QUESTION_CHARACTERS = 2000
 MAX_SOURCES = 500
@@ -63,7 +67,7 @@ class Dateline:
     def __init__(
         self,
         store: Store,
-        index: EmbeddedIndex,
+        index: PassageIndex,
         encoder: Encoder,
         load_reader: Callable[[], Reader],
         top_k: int = 10,
@@ -102,7 +106,7 @@ class Dateline:
             ) from error
         store = Store.create(folder, encoder.name, url) if create else Store.open(folder, url)
         store.check_encoder(encoder.name, encoder.dimension)
-        index = EmbeddedIndex(folder / "index", store, encoder.dimension)
+        index = open_index(folder / INDEX, store, encoder.dimension, settings.milvus_uri)
         return cls(
             store,
             index,
@@ -163,8 +167,7 @@ class Dateline:
                 yield from self.ingest_batch(batch)
                 batch, characters = [], 0
         yield from self.ingest_batch(batch)
-        self._index.compact()
-        self._index.refresh()
+        self._take_in()
 
     def ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
@@ -224,8 +227,15 @@ class Dateline:
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
         self._store.delete(article_id)
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Have the index follow what was written; it is stored and stays, whatever happens here."""
         self._index.compact()
-        self._index.refresh()
+        try:
+            self._index.refresh()
+        except UnavailableError as error:
+            logger.warning("stored; the next question that can be answered finds it. %s", error)
 
     @property
     def jobs(self) -> Jobs:

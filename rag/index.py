@@ -3,12 +3,15 @@
 A search sees a generation on disk (passages up to its sequence number) and, in memory, the delta
 of what was written after it. What was deleted is found out by asking the store about the hits.
 Whoever writes also builds the generations; every process takes over the newest one.
+
+`PassageIndex` says what every index does; the other one is on Milvus (rag/milvus.py).
 """
 
 import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -19,6 +22,7 @@ from embeddings.index import EXACT_UP_TO, VectorIndex
 from rag import generations
 from rag.errors import CorruptError
 from rag.generations import Generation, Part
+from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 
 logger = logging.getLogger("dateline")
@@ -32,6 +36,12 @@ _FEW_CHANGES = 500
 _CHANGED_SHARE = 0.1
 _ESTIMATES = 2
 """Passages of which the cosine is taken for each that is wanted, where FAISS only estimates."""
+
+
+def is_much(changes: int, live: int) -> bool:
+    """Whether so many written or deleted passages are worth tidying up an index for."""
+    # What was written is searched exactly until then, so it is not to outgrow that.
+    return changes > max(_FEW_CHANGES, min(live * _CHANGED_SHARE, EXACT_UP_TO))
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,70 @@ class IndexState:
     def lag(self) -> int:
         """Writes that the next search has yet to take in."""
         return max(0, self.store_seq - self.seq)
+
+
+class PassageIndex(Protocol):
+    """Nearest passages by vector and by word.
+
+    Derived from a store: it may find passages that were deleted there, and what was written since
+    `refresh` it does not find yet. Safe to use from several threads. What asks another machine
+    raises UnavailableError when that does not answer, and goes on once it does.
+    """
+
+    def __len__(self) -> int:
+        """How many passages it holds, deleted ones among them."""
+
+    @property
+    def state(self) -> IndexState:
+        """How far the index has come."""
+
+    def dense(
+        self,
+        vector: Vectors,
+        k: int,
+        where: Filter = EVERYTHING,
+        among: NDArray[np.int64] | None = None,
+    ) -> Ranked:
+        """The k passages nearest to a unit vector (dimension,), with their cosine.
+
+        Those that the filter shuts out may be among them: an index need not know what it asks.
+        One that does not is told all that pass a narrow filter, and searches `among` these ids.
+        """
+
+    def lexical(
+        self,
+        query: str,
+        k: int,
+        where: Filter = EVERYTHING,
+        among: NDArray[np.int64] | None = None,
+    ) -> Ranked:
+        """The k passages that match the query's words best, as in `dense`. No score is below 0."""
+
+    def holds(self, word: str) -> bool:
+        """Whether some passage has the word, in any of its endings."""
+
+    def refresh(self) -> None:
+        """Make everything searchable that was committed so far, by whatever process."""
+
+    def compact(self, wait: bool = False) -> None:
+        """Tidy up if much was written or deleted since the last time; what prevents it is logged.
+
+        With `wait`, also if another process is at it.
+        """
+
+
+def open_index(
+    folder: Path, store: Store, dimension: int, milvus_uri: str | None = None
+) -> PassageIndex:
+    """The index of a collection: in `folder`, or on Milvus where there is a URI.
+
+    Raises InputError for a URI that is none, and CollectionError without pymilvus.
+    """
+    if milvus_uri is None:
+        return EmbeddedIndex(folder, store, dimension)
+    from rag.milvus import MilvusIndex
+
+    return MilvusIndex(milvus_uri, folder, store, dimension)
 
 
 class EmbeddedIndex:
@@ -92,10 +166,16 @@ class EmbeddedIndex:
         snapshot = self._snapshot
         return IndexState(self._store.seq, snapshot.seq, snapshot.generation.seq)
 
-    def dense(self, vector: Vectors, k: int, among: NDArray[np.int64] | None = None) -> Ranked:
-        """The k passages nearest to a unit vector (dimension,), deleted ones among them.
+    def dense(
+        self,
+        vector: Vectors,
+        k: int,
+        where: Filter = EVERYTHING,
+        among: NDArray[np.int64] | None = None,
+    ) -> Ranked:
+        """The k passages nearest to a unit vector (dimension,), or of those `among` these.
 
-        With `among`, of the passages with these ids only.
+        Whatever the filter says, and deleted ones too.
         """
         parts = self._snapshot.parts
         return _best([self._nearest(part.vectors, vector, k, among) for part in parts], k)
@@ -111,10 +191,17 @@ class EmbeddedIndex:
         cosines = zip(ids, (stored @ vector).tolist(), strict=True) if ids else ()
         return _best([list((estimates | dict(cosines)).items())], k)
 
-    def lexical(self, query: str, k: int, among: NDArray[np.int64] | None = None) -> Ranked:
-        """The k passages that match the query's words best, deleted ones among them.
+    def lexical(
+        self,
+        query: str,
+        k: int,
+        where: Filter = EVERYTHING,
+        among: NDArray[np.int64] | None = None,
+    ) -> Ranked:
+        """The k passages that match the query's words best, or of those `among` these.
 
-        With `among`, whole articles by their passages' ids, of these only.
+        `among` are whole articles by their passages' ids. Whatever the filter says, and deleted
+        ones too.
         """
         parts = [part.lexical for part in self._snapshot.parts if len(part.vectors)]
 
@@ -163,8 +250,7 @@ class EmbeddedIndex:
         _, live = self._store.counts()
         written = self._store.count_passages(generation.seq)
         deleted = len(generation.part.vectors) - (live - written)
-        # The delta is searched exactly, so it is not to outgrow that.
-        return written + deleted > max(_FEW_CHANGES, min(live * _CHANGED_SHARE, EXACT_UP_TO))
+        return is_much(written + deleted, live)
 
     def _adopt(self) -> None:
         """Go over to the generation that CURRENT names, if it is another.

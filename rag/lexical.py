@@ -17,10 +17,10 @@ LEXICAL = "passages-and-articles-3"
 _COMPOUND = re.compile(rf"[^\W\d_]+(?:[{HYPHENS}{APOSTROPHES}][^\W\d_]+)+")
 _HYPHEN = re.compile(f"[{HYPHENS}{APOSTROPHES}]")
 _CLITIC = re.compile(rf"[{APOSTROPHES}](?:s|t|d|m|ll|re|ve)$", re.IGNORECASE)
-_CANDIDATES = 200
+CANDIDATES = 200
 """At least so many passages, and articles, are scored in a search."""
 
-_Scored = list[tuple[int, int, float]]
+Scored = list[tuple[int, int, float]]
 """(id, id of the article's first passage, BM25 score), best first."""
 
 
@@ -114,26 +114,34 @@ class LexicalIndex:
         ]
         if k == 0:
             return []
-        depth = max(k, _CANDIDATES)
-        articles = {
-            first: score for _, first, score in _bm25(self._articles, concepts, depth, among)
-        }
-        # One beyond the best articles scores no more than the last of them.
-        last = min(articles.values(), default=0.0)
-        ranked = [
-            (passage_id, score + articles.get(first, last))
-            for passage_id, first, score in _bm25(self._passages, concepts, depth, among)
-        ]
-        return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))[:k]
+        depth = max(k, CANDIDATES)
+        articles = _bm25(self._articles, concepts, depth, among)
+        return with_articles(_bm25(self._passages, concepts, depth, among), articles)[:k]
+
+
+def with_articles(passages: Scored, articles: Scored) -> list[tuple[int, float]]:
+    """(id, score) of each passage with its article's score added, best first."""
+    scores = {first: score for _, first, score in articles}
+    # One beyond the best articles scores no more than the last of them.
+    last = min(scores.values(), default=0.0)
+    ranked = [
+        (passage_id, score + scores.get(first, last)) for passage_id, first, score in passages
+    ]
+    return sorted(ranked, key=lambda hit: (-hit[1], hit[0]))
+
+
+def indexed_text(title: str, text: str) -> str:
+    """What is searched of a passage, or of an article: its words, and its compounds joined."""
+    # One field for both: a word that stands in title and text is not counted as two words.
+    text = f"{title}\n{text}"
+    return " ".join([text, *_compounds(text)])
 
 
 def _document(id: int, article: int, title: str, text: str) -> tantivy.Document:
     document = tantivy.Document()
     document.add_integer("id", id)
     document.add_integer("article", article)
-    # One field for both: a word that stands in title and text is not counted as two words.
-    text = f"{title}\n{text}"
-    document.add_text("text", " ".join([text, *_compounds(text)]))
+    document.add_text("text", indexed_text(title, text))
     return document
 
 
@@ -150,7 +158,7 @@ def _bm25(
     concepts: Sequence[Sequence[Form]],
     k: int,
     among: Sequence[int] | None,
-) -> _Scored:
+) -> Scored:
     searcher = index.searcher()
     wanted = query(concepts, index)
     if among is not None:

@@ -35,9 +35,13 @@ class Filter:
         if self.until is not None:
             condition &= tables.articles.c.published <= self.until
         if self.sources:
-            keys = [source.casefold() for source in self.sources]
-            condition &= tables.articles.c.source_key.in_(keys)
+            condition &= tables.articles.c.source_key.in_(self.source_keys)
         return condition
+
+    @property
+    def source_keys(self) -> list[str]:
+        """The sources as `articles.source_key` has them."""
+        return [source.casefold() for source in self.sources]
 
 
 EVERYTHING = Filter()
@@ -45,13 +49,17 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True)
 class StoredPassage:
-    """What an index needs of a passage; `vector` is (dim,) float32."""
+    """What an index needs of a passage; `vector` is (dim,) float32, `source_key` what filters ask
+    for."""
 
     id: int
     article_id: str
     title: str
     text: str
     vector: NDArray[np.float32]
+    published: date | None
+    source_key: str | None
+    seq: int
 
 
 def add(
@@ -175,6 +183,9 @@ def between(connection: sa.Connection, first: int, last: int) -> list[StoredPass
             articles.title,
             text.label("text"),
             tables.vectors.c.vector,
+            articles.published,
+            articles.source_key,
+            passages.seq,
         )
         .join_from(tables.passages, tables.articles)
         .join(tables.vectors)
@@ -189,6 +200,9 @@ def between(connection: sa.Connection, first: int, last: int) -> list[StoredPass
             row.title or "",
             row.text,
             np.frombuffer(row.vector, dtype="<f4"),
+            row.published,
+            row.source_key,
+            row.seq,
         )
         for row in connection.execute(query)
     ]

@@ -21,14 +21,16 @@ from rag.types import Article
 Embed = Callable[[Sequence[Article]], list[Embedded]]
 
 
-def repair(folder: Path, embed: Embed, url: str | None = None) -> list[str]:
+def repair(
+    folder: Path, embed: Embed, url: str | None = None, milvus_uri: str | None = None
+) -> list[str]:
     """Mend what `examine` finds; a sentence for each thing done.
 
     Articles whose text is damaged are moved to the folder `quarantine` as JSON lines; those with
     damaged passages or vectors get new ones from `embed`, which is called only then. Raises
-    CorruptError if the database is beyond it.
+    CorruptError if the database is beyond it, and UnavailableError if Milvus does not answer.
     """
-    problems = examine(folder, url=url)
+    problems = examine(folder, url=url, milvus_uri=milvus_uri)
     found = {problem.check for problem in problems}
     engine = open_collection(folder, url)
     done: list[str] = []
@@ -50,7 +52,7 @@ def repair(folder: Path, embed: Embed, url: str | None = None) -> list[str]:
             _tell_again(engine)
             done.append("found the stories again")
         if done or "index" in found:
-            rebuild(folder / INDEX, store)
+            _rebuild(folder, store, milvus_uri)
             done.append("built the index again")
     finally:
         engine.dispose()
@@ -61,18 +63,32 @@ def repair(folder: Path, embed: Embed, url: str | None = None) -> list[str]:
     return done
 
 
-def purge(folder: Path, url: str | None = None) -> None:
+def purge(folder: Path, url: str | None = None, milvus_uri: str | None = None) -> None:
     """Take what was deleted off the disk: out of the database's free pages and its log, the
-    index, the copies made before migrations, and the quarantine."""
+    index, the copies made before migrations, and the quarantine.
+
+    Milvus is told to drop what it held, and takes it off its own disks in its time.
+    """
     engine = open_collection(folder, url)
     try:
         store = Store(engine, folder)
-        rebuild(folder / INDEX, store)
+        _rebuild(folder, store, milvus_uri)
         generations.remove([*(folder / BACKUPS).glob("*"), *(folder / QUARANTINE).glob("*")])
         generations.remove(files_that_can_go(folder))
         backend_of(engine).vacuum(engine)
     finally:
         engine.dispose()
+
+
+def _rebuild(folder: Path, store: Store, milvus_uri: str | None) -> None:
+    if milvus_uri is None:
+        rebuild(folder / INDEX, store)
+        return
+    from rag import milvus
+
+    # What a server without words needs here is built again when it is opened.
+    generations.clear(folder / INDEX)
+    milvus.rebuild(milvus_uri, store)
 
 
 def _mend_database(engine: sa.Engine) -> None:

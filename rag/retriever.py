@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.encoder import Encoder
-from rag.index import EmbeddedIndex, Ranked
+from rag.index import PassageIndex, Ranked
 from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 from rag.stories import Shingles, fullest_first
@@ -111,7 +111,7 @@ class Retriever:
     """Finds passages in one collection. Holds no state of its own."""
 
     def __init__(
-        self, store: Store, index: EmbeddedIndex, encoder: Encoder, fold_stories: bool = True
+        self, store: Store, index: PassageIndex, encoder: Encoder, fold_stories: bool = True
     ) -> None:
         self._fold_stories = fold_stories
         self._store = store
@@ -127,8 +127,8 @@ class Retriever:
         depth = max(_DEPTH, k)
         looked_up: dict[int, Passage | None] = {}
         searches: list[Search] = [
-            lambda n, among: self._index.dense(vector, n, among),
-            lambda n, among: self._index.lexical(question, n, among),
+            lambda n, among: self._index.dense(vector, n, where, among),
+            lambda n, among: self._index.lexical(question, n, where, among),
         ]
         passing = cache(lambda: self._store.passages_passing(where))
         rankings = [self._live(search, depth, where, passing, looked_up) for search in searches]
@@ -150,9 +150,9 @@ class Retriever:
         """The best `depth` that are live and pass the filter.
 
         Asks for more until there are enough or the ranking ends: deleted passages and those
-        that the filter shuts out are found out by the store, not by the index. Where that takes
-        too many, the filter is narrow, and only what passes it is searched: `passing` gives the
-        ids. What the store says of an id goes into `looked_up`, None for one that is out.
+        that the filter shuts out are found out by the store; an index need not know. Where that
+        takes too many, the filter is narrow, and only what passes it is searched: `passing` gives
+        the ids. What the store says of an id goes into `looked_up`, None for one that is out.
         """
         wanted, among = depth, None
         while True:

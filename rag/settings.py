@@ -33,6 +33,11 @@ class Settings(BaseSettings):
         default=DEFAULT_ENCODER,
         description="A sentence-transformers model: a hub name or a folder.",
     )
+    milvus_uri: str | None = Field(
+        default=None,
+        description="Where passages are searched: a Milvus server, http://host:19530, or a file "
+        "of milvus-lite, *.db; unset, in this process.",
+    )
     reader: str = Field(
         default=DEFAULT_READER,
         description="A question answering checkpoint: a hub name or a folder.",
@@ -85,8 +90,9 @@ class Settings(BaseSettings):
         return None if self.database_url is None else self.database_url.get_secret_value()
 
     def apart(self, folder: Path) -> Self:
-        """These settings with a collection of its own in `folder`, wherever the other one is."""
-        return self.model_copy(update={"data_dir": folder, "database_url": None})
+        """The same for a collection of passing use: in `folder`, and on no server."""
+        update = {"data_dir": folder, "database_url": None, "milvus_uri": None}
+        return self.model_copy(update=update)
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod

@@ -112,11 +112,35 @@ def wordings(
     return found
 
 
-def _joined(words: Sequence[Word], searcher: tantivy.Searcher) -> list[Form]:
+def bag_of_terms(question: str) -> list[str]:
+    """The terms of a question for an index that takes no more than a bag of them.
+
+    Its words, and once each what else they may be written as: other names of a place, words
+    joined. A term that no text has does no harm.
+    """
+    terms: list[str] = []
+    others: dict[str, None] = {}
+    for run in telling_words(question):
+        terms += [word.term for word in run]
+        for size in range(1, _LONGEST_COMPOUND + 1):
+            for position in range(len(run) - size + 1):
+                words = run[position : position + size]
+                own = tuple(word.term for word in words)
+                for form in (*_OTHER_FORMS.get(own, ()), _compound(words)):
+                    others |= dict.fromkeys(form)
+    return terms + [term for term in others if term not in terms]
+
+
+def _compound(words: Sequence[Word]) -> Form:
+    """The words written as one; nothing if they cannot be."""
     text = "".join(word.text for word in words)
     if len(words) == 1 or len(text) < FEWEST_LETTERS or not text.isalpha():
-        return []
-    term = terms_of(text)
+        return ()
+    return terms_of(text)
+
+
+def _joined(words: Sequence[Word], searcher: tantivy.Searcher) -> list[Form]:
+    term = _compound(words)
     return [term] if term and searcher.doc_freq("text", term[0]) else []
 
 
