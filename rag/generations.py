@@ -142,7 +142,7 @@ def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:
         if seq > store.seq:
             raise CorruptError("it is newer than the database")
         part = _open(folder / name)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises the last
         raise CorruptError(f"{type(error).__name__}: {error}") from error
     missing = np.setdiff1d(store.passage_ids(seq), part.vectors.ids)
     if len(missing):
