@@ -121,10 +121,11 @@ def write(folder: Path, store: Store, dimension: int) -> Generation:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder)
+    # Not as it was built: the words under the temporary name, the vectors in memory.
+    part = _open(folder / name)
     named = f"{name} {hashlib.sha256(written).hexdigest()}"
     replace_durably(folder / _CURRENT, named.encode())
-    # Not as they were built: the words under the temporary name, the vectors in memory.
-    return Generation(_open(folder / name), seq, named)
+    return Generation(part, seq, named)
 
 
 def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:
@@ -142,7 +143,7 @@ def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:
         if seq > store.seq:
             raise CorruptError("it is newer than the database")
         part = _open(folder / name)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:  # FAISS raises the last
+    except (OSError, ValueError, KeyError) as error:
         raise CorruptError(f"{type(error).__name__}: {error}") from error
     missing = np.setdiff1d(store.passage_ids(seq), part.vectors.ids)
     if len(missing):
