@@ -1,5 +1,6 @@
 # make demo   try Dateline on the sample collection
 # make test   everything that must hold before a change is kept
+# make scale  how search grows with the collection: hours, 8 GB of disk
 # make docs   the documentation, in site/; every warning is an error
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 
-.PHONY: demo test reliability docs wheel lock clean
+.PHONY: demo test reliability scale docs wheel lock clean
 
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
@@ -26,6 +27,10 @@ test: $(VENV)/installed-test
 # the long runs of tests/reliability, each with its figures: about an hour
 reliability: $(VENV)/installed-test
 	DATELINE_RELIABILITY=full $(BIN)/python -m pytest -s tests/reliability
+
+# recall, latency, memory and time to build at 10,000, 100,000 and a million passages
+scale: $(VENV)/installed
+	$(BIN)/python -m eval.scale --work .scale --json .scale/scale.json
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet
@@ -55,4 +60,4 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) .demo build dist site *.egg-info
+	rm -rf $(VENV) .demo .scale build dist site *.egg-info

@@ -66,9 +66,13 @@ class VectorIndex:
     def open(cls, path: Path) -> "VectorIndex":
         """What `write` wrote, mapped into memory as far as it is read; nothing can be added.
 
-        Check the file's hash first: FAISS trusts its input.
+        Check the file's hash first: FAISS trusts its input. Raises ValueError if it cannot read
+        it all the same, as another version's.
         """
-        loaded = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        try:
+            loaded = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise ValueError(f"FAISS cannot read {path}: {error}") from error
         index = cls(loaded.d)
         index._index = loaded
         index._growing = False  # FAISS ends the process that adds to a mapped index

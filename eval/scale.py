@@ -100,8 +100,8 @@ def _make(real: Real, questions: list[str], passages: int, folder: Path, asked: 
     embedded = np.stack([encoder.encode_query(question) for question in questions])
     near = moved(real, rng.integers(0, len(real.vectors), len(questions)), rng)
     nearest = Nearest(np.concatenate([embedded, near]), _K)
-    with Store.create(folder, encoder.name) as store:
-        write(store, collection(real, passages, rng), nearest)
+    Store.create(folder, encoder.name).close()
+    write(folder, collection(real, passages, rng), nearest)
     said = {"questions": questions, "near": near.tolist(), "nearest": nearest.ids}
     asked.write_text(json.dumps(said))
 

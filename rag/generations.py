@@ -121,10 +121,11 @@ def write(folder: Path, store: Store, dimension: int) -> Generation:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync(folder)
+    # Not as it was built: the words under the temporary name, the vectors in memory.
+    part = _open(folder / name)
     named = f"{name} {hashlib.sha256(written).hexdigest()}"
     replace_durably(folder / _CURRENT, named.encode())
-    # Not as they were built: the words under the temporary name, the vectors in memory.
-    return Generation(_open(folder / name), seq, named)
+    return Generation(part, seq, named)
 
 
 def load(folder: Path, named: str, store: Store, dimension: int) -> Generation:

@@ -7,6 +7,7 @@ are given by one writer at a time.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -143,12 +144,11 @@ def vectors(connection: sa.Connection, ids: Sequence[int]) -> tuple[list[int], N
 
     Raises ValueError if they are not of one length.
     """
+    # As numbers in the statement, which takes half as long as to bind each of them.
+    some_ids: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True, literal_execute=True)
+    query = sa.select(tables.vectors).where(tables.vectors.c.passage_id.in_(some_ids))
     found = [
-        row
-        for some in tables.portions(ids)
-        for row in connection.execute(
-            sa.select(tables.vectors).where(tables.vectors.c.passage_id.in_(some))
-        )
+        row for some in tables.portions(ids) for row in connection.execute(query, {"ids": some})
     ]
     if not found:
         return [], np.empty((0, 0), dtype=np.float32)

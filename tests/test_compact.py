@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,13 @@ def test_among_a_few_all_are_found_wherever_they_lie(compact: VectorIndex) -> No
     for query in QUERIES[:20]:
         found = [i for i, _ in compact.search(query, 5, among)]
         assert sorted(found) == [3, 77, 512, 1999]
+
+
+def test_many_threads_find_the_same(compact: VectorIndex) -> None:
+    alone = [compact.search(query, 20) for query in QUERIES]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert list(pool.map(lambda query: compact.search(query, 20), QUERIES)) == alone
 
 
 @given(st.lists(st.integers(0, 2**62), min_size=FEW + 1, max_size=FEW + 30, unique=True))

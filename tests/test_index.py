@@ -331,6 +331,15 @@ def _change_manifest(**values: object) -> Callable[[Path], None]:
     return change
 
 
+def _unreadable_vectors(folder: Path) -> None:
+    """With their right hash: another version of FAISS wrote them."""
+    path = current(folder) / "vectors.faiss"
+    path.write_bytes(b"IwXy" + path.read_bytes()[4:])
+    files = json.loads((path.parent / "manifest.json").read_text())["files"]
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    _change_manifest(files=files | {path.name: sha256})(folder)
+
+
 def _remove(name: str) -> Callable[[Path], None]:
     def remove(folder: Path) -> None:
         path = current(folder) / name
@@ -356,6 +365,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "middle byte of the vectors": lambda f: _flip(current(f) / "vectors.faiss", 5000),
     "last byte of the vectors": lambda f: _flip(current(f) / "vectors.faiss", -1),
     "vectors cut short": _cut("vectors.faiss"),
+    "vectors that FAISS does not know": _unreadable_vectors,
     "vectors missing": _remove("vectors.faiss"),
     "every lexical file": _flip_each_lexical_file,
     "the lexical terms": _flip_one_lexical_file("term"),
@@ -375,6 +385,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "manifest: newer than the database": _change_manifest(seq=10**6),
     "manifest: another chunker": _change_manifest(chunker="sentences-0"),
     "manifest: another lexical index": _change_manifest(lexical="passages-0"),
+    "manifest: another vector index": _change_manifest(vectors="flat-0"),
     "generation missing": lambda f: shutil.rmtree(current(f)),
     "CURRENT names nothing there": _current("gen-9-nowhere"),
     "CURRENT is not UTF-8": lambda f: (f / "CURRENT").write_bytes(b"\xff gen") and None,

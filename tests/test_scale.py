@@ -9,7 +9,8 @@ from conftest import article, in_words
 
 from embeddings.encoder import Vectors
 from eval.scale import describe, main, reckon
-from eval.scale_data import Nearest, Real, collection, moved, read_real
+from eval.scale_data import Nearest, Real, collection, moved, read_real, write
+from rag.doctor import examine
 from rag.store import Store
 
 DIMENSION = 32
@@ -53,7 +54,21 @@ def test_a_collection_has_as_many_passages_as_asked_for(real: Real, passages: in
     assert all(len(item.passages) == len(item.vectors) for item in made)
     texts = [p.text for item in made for p in item.passages]
     assert texts[:7] == list(real.texts[:passages])
-    assert set(texts) <= set(real.texts)  # of one word each: no other order of it
+    assert set(texts) <= set(real.texts)
+
+
+def test_what_is_written_is_a_sound_collection(real: Real, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    Store.create(folder, "fake-encoder").close()
+    nearest = Nearest(real.vectors, 1)
+    write(folder, collection(real, 50, np.random.default_rng(0)), nearest)
+    assert nearest.ids == [[i] for i in range(1, 8)]
+    with Store.open(folder) as made:
+        ids, vectors = made.vectors(range(1, 8))
+        np.testing.assert_array_equal(vectors[np.argsort(ids)], real.vectors)
+        assert made.passage_ids(made.seq).tolist() == list(range(1, 51))
+    # Nobody looked for stories, and only these are missing.
+    assert {problem.check for problem in examine(folder)} == {"stories"}
 
 
 def test_the_exact_nearest_are_found_while_vectors_go_by() -> None:
