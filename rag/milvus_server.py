@@ -102,7 +102,7 @@ class MilvusServer:
         self._shown = re.sub(r"//[^/@]*@", "//", self._uri)
         self._connecting = threading.Lock()
         self._connected: MilvusClient | None = None
-        self._has_words: bool | None = None
+        self._said_version: str | None = None
         try:
             import pymilvus  # noqa: F401 - takes half a second, and is an extra
         except ImportError as error:
@@ -117,12 +117,15 @@ class MilvusServer:
 
     def ranks_by_words(self) -> bool:
         """Whether the server has BM25, as from Milvus 2.5 on."""
-        if self._has_words is None:
+        numbers = re.search(r"(\d+)\.(\d+)", self._version())
+        return numbers is not None and tuple(map(int, numbers.groups())) >= _FIRST_WITH_WORDS
+
+    def _version(self) -> str:
+        """As in "v2.3.5-lite" of Milvus, "milvus_lite-3.2.2" of milvus-lite."""
+        if self._said_version is None:
             with self._asking() as client:
-                version = re.search(r"(\d+)\.(\d+)", client.get_server_version(timeout=_ASK_S))
-            numbers = tuple(map(int, version.groups())) if version is not None else ()
-            self._has_words = numbers >= _FIRST_WITH_WORDS
-        return self._has_words
+                self._said_version = str(client.get_server_version(timeout=_ASK_S))
+        return self._said_version
 
     def current(self, alias: str) -> MilvusGeneration | None:
         """The generation that the alias names."""
@@ -139,12 +142,14 @@ class MilvusServer:
     def create(self, generation: MilvusGeneration, dimension: int) -> None:
         """Make its collections, empty; how far it has come is to be marked once they are full."""
         with_words = self.ranks_by_words()
+        # Its graph found 0.81 of the nearest ten among 10,000, in the time of comparing all.
+        exact = self._version().startswith("milvus_lite")
         collections: dict[str, int | None] = {generation.name: dimension}
         if with_words:
             collections[generation.articles] = None
         with self._asking() as client:
             for name, size in collections.items():
-                schema, index = _layout(client, size, with_words)
+                schema, index = _layout(client, size, with_words, exact)
                 client.create_collection(
                     name,
                     schema=schema,
@@ -320,7 +325,9 @@ def source_of(key: str | None) -> str:
     return (key or "").encode(errors="replace")[:_LONGEST_SOURCE].decode(errors="ignore")
 
 
-def _layout(client: "MilvusClient", dimension: int | None, with_words: bool) -> tuple[Any, Any]:
+def _layout(
+    client: "MilvusClient", dimension: int | None, with_words: bool, exact: bool
+) -> tuple[Any, Any]:
     """Schema and indexes of passages, or where there is no dimension, of articles."""
     from pymilvus import DataType, Function, FunctionType
 
@@ -331,7 +338,8 @@ def _layout(client: "MilvusClient", dimension: int | None, with_words: bool) -> 
     schema.add_field("source", DataType.VARCHAR, max_length=_LONGEST_SOURCE)
     if dimension is not None:
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
-        index.add_index("vector", index_type="HNSW", metric_type="IP", params=_HNSW)
+        kind, params = ("FLAT", {}) if exact else ("HNSW", _HNSW)
+        index.add_index("vector", index_type=kind, metric_type="IP", params=params)
     if with_words:
         # The terms are ours already: the server only parts them at the spaces.
         schema.add_field(
