@@ -28,9 +28,11 @@ test: $(VENV)/installed-test
 reliability: $(VENV)/installed-test
 	DATELINE_RELIABILITY=full $(BIN)/python -m pytest -s tests/reliability
 
-# recall, latency, memory and time to build at 10,000, 100,000 and a million passages
-scale: $(VENV)/installed
+# the large runs, each with its figures: an index of 10,000, 100,000 and a million passages (recall,
+# latency, memory, time to build), and what is beyond one machine
+scale: $(VENV)/installed-test
 	$(BIN)/python -m eval.scale --work .scale --json .scale/scale.json
+	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_milvus.py tests/test_milvus_scale.py
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet

@@ -16,7 +16,8 @@ import numpy as np
 from rag.chunking import CHUNKER
 from rag.errors import CorruptError
 from rag.lexical import LEXICAL, indexed_text
-from rag.milvus_server import GoneError, MilvusGeneration, MilvusServer, Row, source_of, text_of
+from rag.milvus_schema import source_of, text_of
+from rag.milvus_server import GoneError, MilvusGeneration, MilvusServer, Row
 from rag.passage_store import StoredPassage
 from rag.store import Store
 from rag.wordings import terms_of

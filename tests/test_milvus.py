@@ -25,7 +25,8 @@ from rag.errors import CollectionError, InputError, UnavailableError
 from rag.index import _FEW_CHANGES, open_index
 from rag.milvus import MilvusIndex, problems, rebuild
 from rag.milvus_generations import alias_of
-from rag.milvus_server import LONGEST_TEXT, MilvusServer, text_of
+from rag.milvus_schema import LONGEST_TEXT, text_of
+from rag.milvus_server import MilvusServer
 from rag.repair import purge, repair
 from rag.settings import Settings
 from rag.store import Embedded, Store

@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 PASSAGES = 10_000
-QUESTIONS = 100
+QUESTIONS = 50
 _NOISE = 0.75  # length of what is added to a unit vector: two copies have a cosine of about 0.64
 
 
@@ -147,7 +147,7 @@ def test_a_question_costs_on_milvus(tmp_path: Path) -> None:
         assert statistics.mean(found["embedded"]) > 0.95
         for name in indexes:
             assert statistics.mean(found[name]) > 0.95
-            assert statistics.mean(agreed[name]) > 0.8
+            assert statistics.mean(agreed[name]) > 0.9
 
 
 def exact_ten(store: Store, asked: list[Vectors]) -> list[set[int]]:
