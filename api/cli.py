@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,7 +15,14 @@ from api.feedback import app as feedback_app
 from api.keys import app as keys_app
 from api.lab import app as lab_app
 from api.maintenance import app as maintenance_app
-from api.options import AsJson, DataDir, open_collection, print_json, read_settings
+from api.options import (
+    AsJson,
+    DataDir,
+    RayAddress,
+    open_collection,
+    print_json,
+    read_settings,
+)
 from api.stats import app as stats_app
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
@@ -79,7 +87,10 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(EXIT_USER_ERROR)
 
 
-@app.command(epilog="Example: dateline ingest news/ 'more/*.html' wire.jsonl")
+@app.command(
+    epilog="Examples: dateline ingest news/ 'more/*.html' wire.jsonl; on a Ray cluster: "
+    "dateline ingest /shared/news/ --ray --ray-address 10.0.0.1:6379"
+)
 def ingest(
     paths: Annotated[
         list[str],
@@ -91,14 +102,35 @@ def ingest(
     ],
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Read and embed on a Ray cluster, whose nodes find the files under the same "
+            "paths; without an address on this machine. Needs dateline\\[ray].",
+        ),
+    ] = False,
+    ray_address: RayAddress = None,
 ) -> None:
     """Add articles to the collection. Doing so twice changes nothing."""
-    from api.progress import ingest_with_progress
+    from api.progress import Read, ingest_with_progress
     from api.schemas import IngestOut
     from api.terminal import foreign_note
+    from rag.ray_ingest import read_on_ray
+    from rag.sandbox import read_safely
 
     with open_collection(data_dir, create=True) as engine:
-        fates, interrupted = ingest_with_progress(engine, paths)
+        read: Read = read_safely
+        if ray:
+            settings = read_settings(data_dir)
+            read = partial(
+                read_on_ray,
+                encoder=settings.encoder,
+                encoder_name=engine.encoder_name,
+                stored=engine.content_hashes(),
+                address=settings.ray_address if ray_address is None else ray_address,
+            )
+        fates, interrupted = ingest_with_progress(engine, paths, read)
         articles, passages = engine.counts()
     result = IngestOut.of(fates)
     if as_json:
