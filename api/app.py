@@ -54,6 +54,7 @@ from rag.errors import (
     UnavailableError,
 )
 from rag.fields import article_from_mapping, article_of_item
+from rag.ray_reader import RayReader
 from rag.settings import Settings
 from rag.types import Article, Skipped
 
@@ -134,7 +135,11 @@ def create_app(
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
     settings = Settings()
-    return create_app(Dateline.open(settings, create=True), settings, Access.of(settings))
+    engine = Dateline.open(settings, create=True)
+    reader = RayReader.from_environment()
+    if reader is not None:
+        engine.read_through(reader)
+    return create_app(engine, settings, Access.of(settings))
 
 
 def _add_routes(app: FastAPI) -> None:

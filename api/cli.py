@@ -232,7 +232,10 @@ def _read_citations(file: str) -> "list[CitationIn]":
     return citations
 
 
-@app.command(epilog="Example: dateline serve --port 8080")
+@app.command(
+    epilog="Examples: dateline serve --port 8080; read on a Ray cluster: dateline serve --ray "
+    "--ray-address 10.0.0.1:6379 --ray-replicas 4"
+)
 def serve(
     data_dir: DataDir = None,
     host: Annotated[str, typer.Option(envvar="DATELINE_HOST", help="Address.")] = "127.0.0.1",
@@ -240,11 +243,32 @@ def serve(
         int, typer.Option(envvar="DATELINE_PORT", min=1, max=65535, help="Port.")
     ] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Read passages on a Ray cluster; without an address on this machine. "
+            "Needs dateline\\[ray].",
+        ),
+    ] = False,
+    ray_address: RayAddress = None,
+    ray_replicas: Annotated[
+        int | None,
+        typer.Option(
+            envvar="DATELINE_RAY_REPLICAS",
+            min=1,
+            show_default="1",
+            help="Readers there, each with a CPU; there will be as many processes here.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the collection over HTTP; the API's page is at /docs."""
     from api.serve import run
 
-    run(read_settings(data_dir), host, port, workers)
+    settings = read_settings(data_dir)
+    given = {"ray_address": ray_address, "ray_replicas": ray_replicas}
+    given = {name: value for name, value in given.items() if value is not None}
+    run(settings.model_copy(update=given), host, port, workers, ray)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,10 @@ class Dateline:
         """
         self._embedder = embedder
 
+    def read_through(self, reader: Reader) -> None:
+        """Have questions read by another reader, which finds the same spans."""
+        self.reader = reader
+
     def ingest(
         self, articles: Iterable[Article | Embedded | Skipped]
     ) -> Iterator[Ingested | Skipped]:

@@ -102,7 +102,7 @@ def _run(
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     context.target_max_block_size = _BLOCK_BYTES
-    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     done = (
         ray.data.from_items(groups, override_num_blocks=min(len(groups), 1000))
         .map_batches(

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         default=None,
         description="The Ray cluster that --ray joins, as HOST:PORT; unset, one of this machine.",
     )
+    ray_replicas: int = Field(
+        default=1, ge=1, description="Readers that serve --ray keeps there, each with a CPU."
+    )
     max_waiting: int = Field(
         default=64, ge=1, description="Questions that may wait in one process of the server."
     )
