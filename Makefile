@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := DATELINE_DATA_DIR=.demo $(BIN)/dateline
 
-.PHONY: demo test reliability docs wheel lock clean
+.PHONY: demo test reliability scale docs wheel lock clean
 
 demo: $(VENV)/installed
 	$(DEMO) ingest eval/sample/articles
@@ -26,6 +26,10 @@ test: $(VENV)/installed-test
 # the long runs of tests/reliability, each with its figures: about an hour
 reliability: $(VENV)/installed-test
 	DATELINE_RELIABILITY=full $(BIN)/python -m pytest -s tests/reliability
+
+# what goes beyond one machine, with nodes and servers that are killed: some minutes
+scale: $(VENV)/installed-test
+	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_ray_cluster.py
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet

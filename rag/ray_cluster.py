@@ -37,6 +37,9 @@ def ray_cluster(address: str | None, at_least: int = 1) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what fails is raised here too
+    if address is None:
+        # Else it takes 127.0.0.1 for another name of this machine's address, and listens there.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray
 
     options: dict[str, Any] = {
