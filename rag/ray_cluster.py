@@ -40,6 +40,8 @@ def ray_cluster(address: str | None, at_least: int = 1) -> Iterator[None]:
     if address is None:
         # Else it takes 127.0.0.1 for another name of this machine's address, and listens there.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    else:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "2")  # of 20, each up to half a minute
     import ray
 
     options: dict[str, Any] = {
@@ -65,7 +67,7 @@ def ray_cluster(address: str | None, at_least: int = 1) -> Iterator[None]:
         where = "on this machine" if address is None else f"at {address}"
         raise UnavailableError(
             f"no Ray {where} ({_one_line(error)}): a cluster is joined from one of its nodes, "
-            "which has the same versions of Python and Ray",
+            "with the address that 'ray status' shows, the same Python, Ray and RAY_AUTH_MODE",
             retry_after=10,
         ) from error
     try:
