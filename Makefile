@@ -29,10 +29,11 @@ reliability: $(VENV)/installed-test
 	DATELINE_RELIABILITY=full $(BIN)/python -m pytest -s tests/reliability
 
 # the large runs, each with its figures: an index of 10,000, 100,000 and a million passages (recall,
-# latency, memory, time to build), and what is beyond one machine
+# latency, memory, time to build), and what is beyond one machine, with nodes and servers killed
 scale: $(VENV)/installed-test
 	$(BIN)/python -m eval.scale --work .scale --json .scale/scale.json
-	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_milvus.py tests/test_milvus_scale.py
+	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_milvus.py tests/test_milvus_scale.py \
+		tests/test_ray_cluster.py
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet

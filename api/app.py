@@ -43,6 +43,7 @@ from api.security import Access, add_guard
 from rag.engine import Dateline
 from rag.errors import DatelineError
 from rag.fields import article_from_mapping, article_of_item
+from rag.ray_reader import RayReader
 from rag.settings import Settings
 from rag.types import Article, Skipped
 
@@ -110,7 +111,11 @@ def create_app(
 def app_from_settings() -> FastAPI:
     """The service over the collection that the environment names; for worker processes."""
     settings = Settings()
-    return create_app(Dateline.open(settings, create=True), settings, Access.of(settings))
+    engine = Dateline.open(settings, create=True)
+    reader = RayReader.from_environment()
+    if reader is not None:
+        engine.read_through(reader)
+    return create_app(engine, settings, Access.of(settings))
 
 
 def _add_routes(app: FastAPI) -> None:

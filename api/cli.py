@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,7 +15,14 @@ from api.feedback import app as feedback_app
 from api.keys import app as keys_app
 from api.lab import app as lab_app
 from api.maintenance import app as maintenance_app
-from api.options import AsJson, DataDir, open_collection, print_json, read_settings
+from api.options import (
+    AsJson,
+    DataDir,
+    RayAddress,
+    open_collection,
+    print_json,
+    read_settings,
+)
 from api.stats import app as stats_app
 from api.stories import app as stories_app
 from rag.errors import DatelineError, InputError
@@ -79,7 +87,10 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(EXIT_USER_ERROR)
 
 
-@app.command(epilog="Example: dateline ingest news/ 'more/*.html' wire.jsonl")
+@app.command(
+    epilog="Examples: dateline ingest news/ 'more/*.html' wire.jsonl; on a Ray cluster: "
+    "dateline ingest /shared/news/ --ray --ray-address 10.0.0.1:6379"
+)
 def ingest(
     paths: Annotated[
         list[str],
@@ -91,14 +102,35 @@ def ingest(
     ],
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Read and embed on a Ray cluster, whose nodes find the files under the same "
+            "paths; without an address on this machine. Needs dateline\\[ray].",
+        ),
+    ] = False,
+    ray_address: RayAddress = None,
 ) -> None:
     """Add articles to the collection. Doing so twice changes nothing."""
-    from api.progress import ingest_with_progress
+    from api.progress import Read, ingest_with_progress
     from api.schemas import IngestOut
     from api.terminal import foreign_note
+    from rag.ray_ingest import read_on_ray
+    from rag.sandbox import read_safely
 
     with open_collection(data_dir, create=True) as engine:
-        fates, interrupted = ingest_with_progress(engine, paths)
+        read: Read = read_safely
+        if ray:
+            settings = read_settings(data_dir)
+            read = partial(
+                read_on_ray,
+                encoder=settings.encoder,
+                encoder_name=engine.encoder_name,
+                stored=engine.content_hashes(),
+                address=settings.ray_address if ray_address is None else ray_address,
+            )
+        fates, interrupted = ingest_with_progress(engine, paths, read)
         articles, passages = engine.counts()
     result = IngestOut.of(fates)
     if as_json:
@@ -200,7 +232,10 @@ def _read_citations(file: str) -> "list[CitationIn]":
     return citations
 
 
-@app.command(epilog="Example: dateline serve --port 8080")
+@app.command(
+    epilog="Examples: dateline serve --port 8080; read on a Ray cluster: dateline serve --ray "
+    "--ray-address 10.0.0.1:6379 --ray-replicas 4"
+)
 def serve(
     data_dir: DataDir = None,
     host: Annotated[str, typer.Option(envvar="DATELINE_HOST", help="Address.")] = "127.0.0.1",
@@ -208,11 +243,32 @@ def serve(
         int, typer.Option(envvar="DATELINE_PORT", min=1, max=65535, help="Port.")
     ] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray",
+            help="Read passages on a Ray cluster; without an address on this machine. "
+            "Needs dateline\\[ray].",
+        ),
+    ] = False,
+    ray_address: RayAddress = None,
+    ray_replicas: Annotated[
+        int | None,
+        typer.Option(
+            envvar="DATELINE_RAY_REPLICAS",
+            min=1,
+            show_default="1",
+            help="Readers there, each with a CPU; there will be as many processes here.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the collection over HTTP; the API's page is at /docs."""
     from api.serve import run
 
-    run(read_settings(data_dir), host, port, workers)
+    settings = read_settings(data_dir)
+    given = {"ray_address": ray_address, "ray_replicas": ray_replicas}
+    given = {name: value for name, value in given.items() if value is not None}
+    run(settings.model_copy(update=given), host, port, workers, ray)
 
 
 if __name__ == "__main__":

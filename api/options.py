@@ -62,6 +62,15 @@ Sources = Annotated[
         "--source", help="Only this outlet; may be given again.", autocompletion=_stored_sources
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        envvar="DATELINE_RAY_ADDRESS",
+        metavar="HOST:PORT",
+        help="The Ray cluster to join, of which this machine is a node.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +23,10 @@ from api.schemas import Fate
 from rag.engine import Dateline
 from rag.formats import total_articles
 from rag.sandbox import read_safely
+from rag.store import Embedded
+from rag.types import Article, Skipped
+
+Read = Callable[[Sequence[str]], Iterable[Article | Embedded | Skipped]]
 
 EVERY_SECONDS = 30.0  # between lines where no terminal shows a bar
 
@@ -89,13 +93,15 @@ def progress_bar(unit: str) -> Progress:
     )
 
 
-def ingest_with_progress(engine: Dateline, paths: Sequence[str]) -> tuple[list[Fate], bool]:
-    """(what became of each article, whether Ctrl-C ended it)."""
+def ingest_with_progress(
+    engine: Dateline, paths: Sequence[str], read: Read = read_safely
+) -> tuple[list[Fate], bool]:
+    """(what became of each article that `read` finds, whether Ctrl-C ended it)."""
     fates: list[Fate] = []
     with progress_bar("articles") as progress:
         task = progress.add_task("Ingesting", total=total_articles(paths))
         try:
-            for fate in engine.ingest(read_safely(paths)):
+            for fate in engine.ingest(read(paths)):
                 fates.append(Fate.of(fate))
                 progress.advance(task)
         except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,6 +20,7 @@ from api.security import Access, check_host
 from rag.collection import DATABASE_FILE
 from rag.engine import Dateline
 from rag.errors import InputError
+from rag.ray_reader import RayReader, reading_on_ray
 from rag.settings import Settings
 from rag.sqlite import quick_check
 
@@ -26,10 +28,11 @@ _DRAIN_SECONDS = 10
 _M_ARENA_MAX = -8  # of malloc.h
 
 
-def run(settings: Settings, host: str, port: int, workers: int) -> None:
+def run(settings: Settings, host: str, port: int, workers: int, on_ray: bool = False) -> None:
     """Serve until told to end, by Ctrl-C or SIGTERM; InputError if the address cannot be had.
 
-    What was admitted by then is answered, for at most 10 seconds.
+    What was admitted by then is answered, for at most 10 seconds. `on_ray` has the passages read
+    by the settings' replicas, and at least as many workers, which ask them one question each.
     """
     check_free(host, port)
     database = settings.folder / DATABASE_FILE
@@ -41,14 +44,6 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     engine = Dateline.open(settings, create=True)
     check_host(host, engine)
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
-    articles, _ = engine.counts()
-    print(
-        f"Dateline serves {articles} articles from {settings.data_dir} on http://{host}:{port} "
-        f"(API page: http://{host}:{port}/docs)"
-    )
-    # Once it has shut down, uvicorn raises the signal again, for whoever wants to know of it. An
-    # end that was asked for is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
     options: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -57,15 +52,35 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
         "access_log": False,
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
     }
-    if workers == 1:
-        uvicorn.run(create_app(engine, settings, Access.of(settings)), **options)
-        return
-    engine.close()
-    # Each worker opens the collection for itself, by the settings in the environment.
-    os.environ["DATELINE_DATA_DIR"] = str(settings.data_dir)
-    with TemporaryDirectory(prefix="dateline-metrics-") as folder:
-        os.environ[metrics.MULTIPROCESS] = folder
+    with ExitStack() as stack:
+        if on_ray:
+            reader = stack.enter_context(_reading_on_ray(engine, settings))
+            reader.to_environment()
+            engine.read_through(reader)
+            workers = max(workers, settings.ray_replicas)
+        # Once it has shut down, uvicorn raises the signal again, for whoever wants to know of it.
+        # An end that was asked for is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        articles, _ = engine.counts()
+        print(
+            f"Dateline serves {articles} articles from {settings.data_dir} on "
+            f"http://{host}:{port} (API page: http://{host}:{port}/docs)"
+        )
+        if workers == 1:
+            uvicorn.run(create_app(engine, settings, Access.of(settings)), **options)
+            return
+        engine.close()
+        # Each worker opens the collection for itself, by the settings in the environment.
+        os.environ["DATELINE_DATA_DIR"] = str(settings.data_dir)
+        os.environ[metrics.MULTIPROCESS] = stack.enter_context(
+            TemporaryDirectory(prefix="dateline-metrics-")
+        )
         uvicorn.run("api.app:app_from_settings", factory=True, workers=workers, **options)
+
+
+def _reading_on_ray(engine: Dateline, settings: Settings) -> AbstractContextManager[RayReader]:
+    replicas, address = settings.ray_replicas, settings.ray_address
+    return reading_on_ray(engine.reader, settings.reader, settings.quantize, replicas, address)
 
 
 def _share_memory_among_threads() -> None:

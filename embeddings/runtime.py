@@ -124,10 +124,12 @@ def install(
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Cores this process may run on; at most OMP_NUM_THREADS, which schedulers such as Ray set."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    lent = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(lent)) if lent.isdecimal() and int(lent) else cores
 
 
 def pad(

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.abilities import ALL_ABILITIES, Abilities
@@ -151,32 +154,44 @@ class Dateline:
         """
         self._embedder = embedder
 
-    def ingest(self, articles: Iterable[Article | Skipped]) -> Iterator[Ingested | Skipped]:
+    def read_through(self, reader: Reader) -> None:
+        """Have questions read by another reader, which finds the same spans."""
+        self.reader = reader
+
+    def ingest(
+        self, articles: Iterable[Article | Embedded | Skipped]
+    ) -> Iterator[Ingested | Skipped]:
         """Add articles; yields the fate of each once it is committed and searchable.
 
         An article whose id is known replaces it; one that is stored already in the same form
         changes nothing. Articles are committed in batches: whatever stops an ingest, what was
-        yielded before is kept.
+        yielded before is kept. One that comes embedded, by the encoder of the collection, is not
+        embedded again.
         """
-        batch: list[Article | Skipped] = []
-        characters = 0
-        for item in articles:
-            batch.append(item)
-            characters += len(item.text) if isinstance(item, Article) else 0
-            if len(batch) == _BATCH_ARTICLES or characters >= _BATCH_CHARACTERS:
-                yield from self.ingest_batch(batch)
-                batch, characters = [], 0
-        yield from self.ingest_batch(batch)
+        for batch in batches(articles):
+            yield from self.ingest_batch(batch)
         self._take_in()
 
-    def ingest_batch(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
+    def ingest_batch(
+        self, batch: Sequence[Article | Embedded | Skipped]
+    ) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
+        given = {_nameless(item.article): item for item in batch if isinstance(item, Embedded)}
+        plain = [item.article if isinstance(item, Embedded) else item for item in batch]
         with self._ingesting:
             while True:
-                settled = self._settle(batch)
-                if self._store.put(embed(self._embedder, settled.changed), settled.seen):
+                settled = self._settle(plain)
+                if self._store.put(self._embed(settled.changed, given), settled.seen):
                     return settled.fates
                 # Another process wrote one of these articles meanwhile: look at them again.
+
+    def _embed(
+        self, articles: Sequence[Article], given: Mapping[Article, Embedded]
+    ) -> list[Embedded]:
+        """The articles with their vectors; those `given` in their nameless form with the same."""
+        lacking = [article for article in articles if _nameless(article) not in given]
+        fresh = {one.article.id: one for one in embed(self._embedder, lacking)} if lacking else {}
+        return [fresh.get(a.id) or _renamed(given[_nameless(a)], a) for a in articles]
 
     def _settle(self, batch: Sequence[Article | Skipped]) -> _Settled:
         """What is to be written of a batch, after a look at what is stored."""
@@ -236,6 +251,10 @@ class Dateline:
             self._index.refresh()
         except UnavailableError as error:
             logger.warning("stored; the next question that can be answered finds it. %s", error)
+
+    def content_hashes(self) -> NDArray[np.uint64]:
+        """Of each stored article what `rag.contents.content_hash` gives, ascending."""
+        return self._store.content_hashes()
 
     @property
     def jobs(self) -> Jobs:
@@ -441,6 +460,34 @@ class Dateline:
         if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
             return Verdict(False, f"text[{start}:{end}] is not the quote")
         return Verdict(True, "text and hash agree")
+
+
+Item = TypeVar("Item", Article | Skipped, Article | Embedded | Skipped)
+
+
+def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """What is embedded together, and committed at once."""
+    batch: list[Item] = []
+    characters = 0
+    for item in items:
+        batch.append(item)
+        article = item.article if isinstance(item, Embedded) else item
+        characters += len(article.text) if isinstance(article, Article) else 0
+        if len(batch) == _BATCH_ARTICLES or characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _nameless(article: Article) -> Article:
+    """Without its id, which a collection may give anew: nothing that is embedded depends on it."""
+    return replace(article, id="")
+
+
+def _renamed(embedded: Embedded, article: Article) -> Embedded:
+    passages = tuple(replace(passage, article=article) for passage in embedded.passages)
+    return Embedded(article, passages, embedded.vectors)
 
 
 def embed(encoder: Encoder, articles: Sequence[Article]) -> list[Embedded]:

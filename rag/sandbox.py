@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -42,17 +42,24 @@ def read_safely(
     paths: Iterable[str | Path], limits: Limits = LIMITS
 ) -> Iterator[Article | Skipped]:
     """As `rag.formats.read_articles`, and no file among them takes this process down."""
+    yield from read_found(find_files(paths), limits)
+
+
+def read_found(
+    found: Iterable[Path | Skipped], limits: Limits = LIMITS
+) -> Iterator[Article | Skipped]:
+    """The same for what `rag.files.find_files` gives."""
     reader = _Child(limits)
     try:
-        for found in find_files(paths):
-            if isinstance(found, Skipped):
-                yield found
-            elif found is STDIN:
+        for item in found:
+            if isinstance(item, Skipped):
+                yield item
+            elif item is STDIN:
                 yield from read_articles([STDIN])
-            elif is_risky(found) and found.is_file():
-                yield from reader.read(found)
+            elif is_risky(item) and item.is_file():
+                yield from reader.read(item)
             else:
-                yield from read_file(found)
+                yield from read_file(item)
     finally:
         reader.close()
 
@@ -73,7 +80,7 @@ class _Child:
             for line in self._lines(process.stdout):
                 if line == b"null\n":  # the end of this file
                     return
-                yield _decoded(line)
+                yield from_json(json.loads(line))
         except (BrokenPipeError, EOFError):
             yield Skipped(str(path), self._why(process))
         except _TooLongError:
@@ -149,21 +156,21 @@ def _line(value: object) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def _encoded(item: Article | Skipped) -> bytes:
+def as_json(item: Article | Skipped) -> dict[str, Any]:
+    """What it holds, in values that JSON knows."""
     fields = asdict(item)
     if isinstance(item, Article):
         fields["published"] = item.published and item.published.isoformat()
-    return _line(fields)
+    return fields
 
 
-def _decoded(line: bytes) -> Article | Skipped:
-    fields: dict[str, Any] = json.loads(line)
+def from_json(fields: Mapping[str, Any]) -> Article | Skipped:
+    """What `as_json` was given."""
     if "where" in fields:
         return Skipped(**fields)
-    day = fields.pop("published")
-    removed = tuple(fields.pop("removed"))
+    day = fields["published"]
     published = None if day is None else date.fromisoformat(day)
-    return Article(**fields, published=published, removed=removed)
+    return Article(**{**fields, "published": published, "removed": tuple(fields["removed"])})
 
 
 # --- in the child --------------------------------------------------------------------------------
@@ -179,7 +186,7 @@ def _serve(memory: int, seconds: int) -> None:
         try:
             _allow(seconds)
             for item in read_file(Path(json.loads(line))):
-                sys.stdout.buffer.write(_encoded(item))
+                sys.stdout.buffer.write(_line(as_json(item)))
                 sys.stdout.buffer.flush()
                 _allow(seconds)
         except MemoryError:

@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         le=1.0,
         description="The least confidence of an answer; unset, what the reader was calibrated to.",
     )
+    ray_address: str | None = Field(
+        default=None,
+        description="The Ray cluster that --ray joins, as HOST:PORT; unset, one of this machine.",
+    )
+    ray_replicas: int = Field(
+        default=1, ge=1, description="Readers that serve --ray keeps there, each with a CPU."
+    )
     max_waiting: int = Field(
         default=64, ge=1, description="Questions that may wait in one process of the server."
     )

@@ -15,8 +15,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from rag import contents, feedback, overview, passage_store, story_store
 from rag import database as tables
-from rag import feedback, overview, passage_store, story_store
 from rag import keys as key_store
 from rag.backends import backend_of
 from rag.collection import INDEX, create_collection, open_collection
@@ -198,6 +198,11 @@ class Store:
                 .limit(limit)
             )
             return list(found)
+
+    def content_hashes(self) -> NDArray[np.uint64]:
+        """`rag.contents.content_hash` of each article, ascending."""
+        with self._reading() as connection:
+            return contents.read(connection)
 
     def put(self, items: Sequence[Embedded], seen: Mapping[str, Article] | None = None) -> bool:
         """Write articles, each in place of the one with its id, in one transaction.

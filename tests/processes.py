@@ -53,7 +53,9 @@ def free_port() -> str:
 
 
 @contextmanager
-def serving(data: Path, *options: str) -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
+def serving(
+    data: Path, *options: str, seconds: float = 60
+) -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
     """A client of `dateline serve` once it is ready, and the process."""
     port = free_port()
     # A pipe that nobody reads would be full in the end, and the server wait at its next log line.
@@ -70,7 +72,7 @@ def serving(data: Path, *options: str) -> Iterator[tuple[httpx2.Client, subproce
     url = f"http://127.0.0.1:{port}"
     try:
         with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
-            wait_until_ready(client, process, log)
+            wait_until_ready(client, process, log, seconds)
             yield client, process
     finally:
         process.kill()
@@ -78,8 +80,10 @@ def serving(data: Path, *options: str) -> Iterator[tuple[httpx2.Client, subproce
         log.close()
 
 
-def wait_until_ready(client: httpx2.Client, process: subprocess.Popen[str], log: IO[str]) -> None:
-    until = time.monotonic() + 60
+def wait_until_ready(
+    client: httpx2.Client, process: subprocess.Popen[str], log: IO[str], seconds: float
+) -> None:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
             log.seek(0)
@@ -89,4 +93,4 @@ def wait_until_ready(client: httpx2.Client, process: subprocess.Popen[str], log:
                 return
         except httpx2.ConnectError:
             time.sleep(0.1)
-    raise TimeoutError("the server was not ready after 60 s")
+    raise TimeoutError(f"the server was not ready after {seconds} s")
