@@ -1,14 +1,8 @@
 """The `bench` command: a collection in; its speed as a table, as JSON and as a plot out."""
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,25 +13,22 @@ from rich.table import Table
 from api.evaluation import check_writable, write_whole
 from api.progress import progress_bar, say
 from eval.bench import (
-    Address,
     ask_times,
-    load,
     machine,
     made_questions,
     newest_articles,
-    resident_mb,
     spread,
     start_up,
     take_in,
 )
 from eval.bench_record import ROWS, STAGES, Bench, load_bench
 from eval.gold import load_gold
+from eval.serving import Address, environment, load, resident_mb, serving
 from rag.engine import Dateline
-from rag.errors import DatelineError, InputError
+from rag.errors import InputError
 from rag.settings import Settings
 
 _COLD_ROUNDS = 5
-_READY_SECONDS = 300  # a server may have to build its index again
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ def _measure(settings: Settings, wanted: Wanted) -> Bench:
                 ingested = take_in(copy, articles, wanted.seconds, report)
         held = engine.counts()
         _reporter(progress, f"{wanted.clients} clients", None)
-        with _serving(settings) as (process, port):
+        with serving(settings) as (process, port):
             address = Address(port, wanted.key)
             loaded = load(address, questions, wanted.clients, wanted.seconds)
             resident = resident_mb(process.pid)
@@ -111,7 +102,7 @@ def _measure(settings: Settings, wanted: Wanted) -> Bench:
         started = start_up(
             [sys.executable, *ask],
             [sys.executable, "-X", "importtime", *ask],
-            _environment(settings),
+            environment(settings),
             _COLD_ROUNDS,
         )
     return {
@@ -142,56 +133,6 @@ class _reporter:  # noqa: N801 - called like the function that it is to its user
 
     def __call__(self, done: int) -> None:
         self._progress.update(self._task, completed=done)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Ours for a child process, with the collection that is measured."""
-    return {**os.environ, "DATELINE_DATA_DIR": str(settings.data_dir.expanduser())}
-
-
-@contextmanager
-def _serving(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """`dateline serve` in a process of its own, ready, without limits of rate; and its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    unlimited = {"DATELINE_RATE_LIMIT": "0", "DATELINE_ADDRESS_RATE_LIMIT": "0"}
-    command = [sys.executable, "-m", "api.cli", "serve", "--host", "127.0.0.1"]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            env=_environment(settings) | unlimited,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-        try:
-            _wait_until_ready(process, Address(port))
-            yield process, port
-        except DatelineError as error:
-            log.seek(0)
-            said = log.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise DatelineError(f"{error} ({said[0]})" if said else str(error)) from error
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait_until_ready(process: "subprocess.Popen[bytes]", address: Address) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = address.connect()
-        try:
-            connection.request(
-                "GET", "/readyz", headers={"X-API-Key": address.key} if address.key else {}
-            )
-            if connection.getresponse().status == 200:
-                return
-        except ConnectionError:
-            pass  # it does not listen yet
-        finally:
-            connection.close()
-        time.sleep(0.1)
-    raise DatelineError("the server that was to be measured did not start")
 
 
 def _table(bench: Bench, old: Bench | None) -> Table:

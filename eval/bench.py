@@ -5,17 +5,13 @@ No question is asked twice of one process, so that nothing kept from the first t
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import platform
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
@@ -26,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from embeddings.runtime import usable_cores
-from eval.bench_record import Load, Machine, Spread, StageTimes, StartUp, TakenIn
+from eval.bench_record import Machine, Spread, StageTimes, StartUp, TakenIn
 from rag.chunking import sentences
 from rag.engine import Dateline
 from rag.errors import DatelineError, InputError
@@ -158,86 +154,6 @@ def ask_times(
             if time.monotonic() > deadline:
                 break
     return times
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server answers, and the key that opens it."""
-
-    port: int
-    key: str | None = None
-    host: str = "127.0.0.1"
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.host, self.port, timeout=120)
-
-    def ask(self, connection: http.client.HTTPConnection, question: str) -> int:
-        """The status of the reply."""
-        headers = {"Content-Type": "application/json"}
-        if self.key is not None:
-            headers["X-API-Key"] = self.key
-        connection.request("POST", "/v1/ask", json.dumps({"question": question}), headers)
-        reply = connection.getresponse()
-        reply.read()
-        return reply.status
-
-
-def load(server: Address, questions: Sequence[str], clients: int, seconds: float) -> Load:
-    """What so many clients get, each asking its next question when it has its answer.
-
-    Ends after `seconds`, or once every question was asked. A refusal (429, 503) is counted, and
-    the client waits for a second; any other status raises DatelineError.
-    """
-    waiting = iter(questions)
-    lock = threading.Lock()
-    times: list[float] = []
-    refused: list[int] = []
-    failed: list[int] = []
-    began = time.monotonic()
-
-    def next_question() -> str | None:
-        with lock:
-            return next(waiting, None) if time.monotonic() - began < seconds else None
-
-    def ask_on() -> None:
-        connection = server.connect()
-        while not failed and (question := next_question()) is not None:
-            sent = time.perf_counter()
-            status = server.ask(connection, question)
-            if status == 200:
-                times.append(1000 * (time.perf_counter() - sent))
-            elif status in (429, 503):
-                refused.append(status)
-                time.sleep(1)
-            else:
-                failed.append(status)
-        connection.close()
-
-    threads = [threading.Thread(target=ask_on, daemon=True) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    took = time.monotonic() - began
-    if failed or not times:
-        raise DatelineError(f"the server answered {(failed or refused)[:1] or 'nothing'}")
-    return {
-        "clients": clients,
-        "seconds": took,
-        "questions": len(times),
-        "refused": len(refused),
-        "questions_per_second": len(times) / took,
-        "ms": spread(times),
-    }
-
-
-def resident_mb(process: int) -> float | None:
-    """Megabytes that a process keeps in memory; None where there is no /proc."""
-    try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except OSError:
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 # --- articles in

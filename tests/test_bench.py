@@ -18,19 +18,17 @@ from conftest import FakeEncoder, FakeReader, article
 from processes import ARTICLES, ROOT, command, environment, run
 
 from eval.bench import (
-    Address,
     ask_times,
     imports,
-    load,
     made_questions,
     newest_articles,
-    resident_mb,
     spread,
     take_in,
     timed,
 )
 from eval.bench_record import ROWS, load_bench
 from eval.plots import plot_stages
+from eval.serving import Address, load, resident_mb
 from eval.svg import standalone
 from rag.engine import Dateline
 from rag.errors import DatelineError, InputError
