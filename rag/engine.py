@@ -9,6 +9,8 @@ from datetime import date
 from functools import cached_property
 from typing import Self
 
+import numpy as np
+
 from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
@@ -36,6 +38,8 @@ MAX_SOURCES = 500
 # A batch is committed at once: a few seconds of work, whether its articles are long or short.
 _BATCH_ARTICLES = 32
 _BATCH_CHARACTERS = 50_000
+# One article may be larger than that, and tokens take some thirty times the memory of their text.
+_PORTION = 512
 
 
 @dataclass(frozen=True)
@@ -196,10 +200,9 @@ class Dateline:
         return replace(article, id=own)
 
     def _embed(self, articles: Sequence[Article]) -> list[Embedded]:
-        passages = [split(article, self._encoder.count_tokens) for article in articles]
-        vectors = self._embedder.encode_passages(
-            [embedded_text(passage) for some in passages for passage in some]
-        )
+        passages = [split(article, self._count_tokens) for article in articles]
+        texts = [embedded_text(passage) for some in passages for passage in some]
+        vectors = np.concatenate([self._embedder.encode_passages(t) for t in _portions(texts)])
         embedded = []
         position = 0
         for article, some in zip(articles, passages, strict=True):
@@ -208,6 +211,9 @@ class Dateline:
             )
             position += len(some)
         return embedded
+
+    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [n for some in _portions(texts) for n in self._encoder.count_tokens(some)]
 
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
@@ -416,6 +422,11 @@ class Dateline:
         if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
             return Verdict(False, f"text[{start}:{end}] is not the quote")
         return Verdict(True, "text and hash agree")
+
+
+def _portions(texts: Sequence[str]) -> list[Sequence[str]]:
+    """The texts in their order, so many at a time; an empty portion if there are none."""
+    return [texts[at : at + _PORTION] for at in range(0, len(texts), _PORTION)] or [texts]
 
 
 def embedded_text(passage: Passage) -> str:
