@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ logger = logging.getLogger("dateline")
 
 EXPORT_RECIPE = "onnx-opset17-int8-1"
 """Part of the hash of a cached model: change it when `_export` changes."""
+
+# Encoder and reader may be loaded by two threads; torch exports one model at a time.
+_exporting = threading.Lock()
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -116,7 +120,7 @@ def install(
     if not target.exists():
         logger.info("preparing %s for this machine (once, a few seconds)", name)
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        with _exporting, tempfile.TemporaryDirectory(dir=folder) as temporary:
             exported = Path(temporary) / target.name
             _export(build, outputs, quantize, exported)
             os.replace(exported, target)

@@ -32,6 +32,8 @@ from rag.types import Article, Reply
 WORKER = Path(__file__).parent / "peer_worker.py"
 CLIENTS = 16
 ROUNDS = 3
+# Whether clients are served one at a time. Several threads at once in txtai end its process.
+_WAYS = {"haystack": (True, False), "txtai": (True,)}
 _SENTENCES = 8  # of an article that is made of others': about two passages
 
 Arm = Callable[[Question], tuple[str | None, float]]
@@ -204,7 +206,7 @@ def throughputs(
     settings: Settings, workers: Sequence[Worker], questions: Sequence[str], seconds: float
 ) -> dict[str, float]:
     """Questions a second of 16 clients, medians: ours over HTTP, by `dateline serve`; the peers'
-    in their process, without HTTP, one at a time or all at once, whichever is faster."""
+    in their process, without HTTP, Haystack's one at a time or all at once, whichever is faster."""
     rates: dict[tuple[str, bool], list[float]] = {}
     with serving(settings) as (_, port):
         for n in range(ROUNDS):
@@ -212,7 +214,7 @@ def throughputs(
             ours = load(Address(port), part, CLIENTS, seconds)
             rates.setdefault(("ours", True), []).append(ours["questions_per_second"])
             for worker in workers:
-                for serial in (True, False):
+                for serial in _WAYS[worker.name]:
                     given = {"clients": CLIENTS, "seconds": seconds, "serial": serial}
                     got, _ = worker.do("throughput", questions=part, **given)
                     rates.setdefault((worker.name, serial), []).append(got["questions_per_second"])

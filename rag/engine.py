@@ -4,9 +4,10 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -77,15 +78,26 @@ class Dateline:
 
     @classmethod
     def open(
-        cls, settings: Settings, create: bool = False, abilities: Abilities = ALL_ABILITIES
+        cls,
+        settings: Settings,
+        create: bool = False,
+        abilities: Abilities = ALL_ABILITIES,
+        to_ask: bool = False,
     ) -> Self:
         """The collection in the settings' data folder; with `create`, made if missing.
 
-        Raises CollectionError, ModelMismatchError or ModelError.
+        With `to_ask` the reader is loaded meanwhile, by another thread, and an error of its
+        loading raised by the first question. Raises CollectionError, ModelMismatchError or
+        ModelError.
         """
         folder = settings.data_dir.expanduser()
         if not create:
             Store.open(folder).close()  # a missing collection is told before a model is loaded
+        read_by: Callable[[], Reader] = partial(load_reader, settings.reader, settings.quantize)
+        if to_ask:
+            loader = ThreadPoolExecutor(max_workers=1)
+            read_by = loader.submit(read_by).result
+            loader.shutdown(wait=False)
         try:
             encoder = load_encoder(settings.encoder)
         except (OSError, ValueError) as error:
@@ -100,7 +112,7 @@ class Dateline:
             store,
             index,
             encoder,
-            lambda: load_reader(settings.reader, settings.quantize),
+            read_by,
             settings.top_k,
             settings.threshold,
             abilities,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from conftest import FakeEncoder, FakeReader, article
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from embeddings.encoder import Vectors
 from rag.abilities import Abilities
 from rag.engine import MAX_QUESTION_CHARACTERS, MAX_SOURCES, Dateline, embedded_text
-from rag.errors import CollectionError, InputError, NotFoundError
+from rag.errors import CollectionError, InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.settings import Settings
 from rag.store import EVERYTHING, Filter, Store
@@ -719,3 +719,40 @@ def test_what_was_switched_off_is_not_done(tmp_path: Path, dateline: Dateline) -
     plain = open_again(tmp_path / "data", abilities=Abilities(stories=False))
     (best,) = plain.ask("When did the storm come?").answers
     assert best.independent_sources == 2
+
+
+# --- opening
+
+
+def test_who_will_ask_has_the_reader_loaded_beside_the_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Event()
+
+    def load_reader(name: str, quantize: bool | None) -> FakeReader:
+        reading.set()
+        return FakeReader()
+
+    def load_encoder(name: str) -> FakeEncoder:
+        assert reading.wait(timeout=10)
+        return FakeEncoder()
+
+    monkeypatch.setattr("rag.engine.load_reader", load_reader)
+    monkeypatch.setattr("rag.engine.load_encoder", load_encoder)
+    with Dateline.open(Settings(data_dir=tmp_path), create=True, to_ask=True) as opened:
+        list(opened.ingest([STORM]))
+        assert answered(opened) == ["Tuesday"]
+
+
+def test_a_reader_that_does_not_load_is_an_error_of_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_reader(name: str, quantize: bool | None) -> FakeReader:
+        raise ModelError("no reader")
+
+    monkeypatch.setattr("rag.engine.load_reader", load_reader)
+    monkeypatch.setattr("rag.engine.load_encoder", lambda name: FakeEncoder())
+    with Dateline.open(Settings(data_dir=tmp_path), create=True, to_ask=True) as opened:
+        assert opened.search("storm") == []
+        with pytest.raises(ModelError, match="no reader"):
+            opened.ask("When did the storm come?")
