@@ -44,12 +44,17 @@ def say(message: str) -> None:
     print(f"peers: {message}", file=sys.stderr, flush=True)
 
 
+def worker_command(python: Path) -> list[str | Path]:
+    """What starts a worker; -P: its neighbours here are no modules of the peers' environment."""
+    return [python, "-P", "-W", "ignore", WORKER]
+
+
 class Worker:
     """One peer in its process."""
 
     def __init__(self, python: Path, name: str, spec: Spec) -> None:
         self._process = subprocess.Popen(
-            [python, "-W", "ignore", WORKER, name, json.dumps(spec)],
+            [*worker_command(python), name, json.dumps(spec)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

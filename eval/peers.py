@@ -25,7 +25,6 @@ from eval.bench import machine
 from eval.gold import Question, load_gold
 from eval.peer_environment import Spec, make_environment, save_readers
 from eval.peer_measures import (
-    WORKER,
     Worker,
     asks,
     cold_starts,
@@ -40,6 +39,7 @@ from eval.peer_measures import (
     throughputs,
     we_ask,
     we_read,
+    worker_command,
 )
 from eval.peer_table import Peers, ReadBy, markdown
 from rag.engine import Dateline
@@ -118,17 +118,24 @@ def main(
         arms = {name: we_ask(engine) for name, engine in ours.items()}
         arms |= {worker.name: asks(worker) for worker in (haystack, txtai, joined)}
         by_asking = taking_turns(asked, arms, "ask")
-        by_reading = squad and read_squad(squad, questions, ours, [haystack, txtai])
+        say(f"ask: {by_asking}")
+        by_reading = None
+        if squad is not None:
+            by_reading = read_squad(squad, questions, ours, [haystack, txtai])
+            say(f"read: {by_reading}")
         settings = settings_for(temporary / "ours")
         many = throughputs(settings, [haystack, txtai], everything, seconds)
+        say(f"questions a second: {many}")
         ask_once = [sys.executable, "-m", "api.cli", "ask", everything[0]]
-        once: dict[str, list[str | Path]] = {
-            name: [python, WORKER, name, json.dumps(spec), temporary, everything[0]]
+        once = {
+            name: [*worker_command(python), name, json.dumps(spec), temporary, everything[0]]
             for name in (haystack.name, txtai.name)
         }
         cold = cold_starts({"ours": ask_once, **once}, temporary / "ours")
+        say(f"cold: {cold}")
         made = made_articles(given, ingested)
         rates = ingests(ours["ours"], [haystack, txtai], encoder, made)
+        say(f"passages a second: {rates}")
     resident, held = None, None
     if served:
         with tempfile.TemporaryDirectory() as name:
@@ -143,7 +150,7 @@ def main(
         "passages": len(texts),
         "asked": len(asked),
         "ask": by_asking,
-        "read": by_reading or None,
+        "read": by_reading,
         "questions_per_second": many,
         "cold_ms": cold,
         "passages_per_second": rates,
