@@ -191,7 +191,7 @@ class Dateline:
                 else:
                     fates.append(Ingested(article.id, "updated", article.language))
                 known[article.id] = changed[article.id] = article
-            self._store.put(self._embed(list(changed.values())))
+            self._store.put(embed(self._embedder, list(changed.values())))
             return fates
 
     def _settle_id(self, article: Article, known: dict[str, Article]) -> Article:
@@ -210,22 +210,6 @@ class Dateline:
             return article
         own = f"{article.id}-{hashlib.sha256(article.origin.encode()).hexdigest()[:8]}"
         return replace(article, id=own)
-
-    def _embed(self, articles: Sequence[Article]) -> list[Embedded]:
-        passages = [split(article, self._count_tokens) for article in articles]
-        texts = [embedded_text(passage) for some in passages for passage in some]
-        vectors = np.concatenate([self._embedder.encode_passages(t) for t in _portions(texts)])
-        embedded = []
-        position = 0
-        for article, some in zip(articles, passages, strict=True):
-            embedded.append(
-                Embedded(article, tuple(some), vectors[position : position + len(some)])
-            )
-            position += len(some)
-        return embedded
-
-    def _count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [n for some in _portions(texts) for n in self._encoder.count_tokens(some)]
 
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
@@ -434,6 +418,23 @@ class Dateline:
         if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
             return Verdict(False, f"text[{start}:{end}] is not the quote")
         return Verdict(True, "text and hash agree")
+
+
+def embed(encoder: Encoder, articles: Sequence[Article]) -> list[Embedded]:
+    """The articles cut into passages, with their vectors."""
+
+    def count_tokens(texts: Sequence[str]) -> list[int]:
+        return [n for some in _portions(texts) for n in encoder.count_tokens(some)]
+
+    passages = [split(article, count_tokens) for article in articles]
+    texts = [embedded_text(passage) for some in passages for passage in some]
+    vectors = np.concatenate([encoder.encode_passages(some) for some in _portions(texts)])
+    embedded = []
+    position = 0
+    for article, some in zip(articles, passages, strict=True):
+        embedded.append(Embedded(article, tuple(some), vectors[position : position + len(some)]))
+        position += len(some)
+    return embedded
 
 
 def _portions(texts: Sequence[str]) -> list[Sequence[str]]:
