@@ -71,7 +71,7 @@ def ask(
         explain=explain,
     )
     asked = None if file is None else _read_questions(file)
-    with open_collection(data_dir) as engine:
+    with open_collection(data_dir, to_ask=True) as engine:
         if asked is not None:
             answered = [_ask_line(engine, scope, where, line, as_json) for where, line in asked]
         elif question is not None:

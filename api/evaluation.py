@@ -59,7 +59,7 @@ def run_evaluation(settings: Settings, wanted: Wanted) -> None:
 
 def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if wanted.json_file is not None:
-        _check_writable(wanted.json_file)
+        check_writable(wanted.json_file)
     if wanted.report is not None:
         _check_folder(wanted.report)
     abilities = Abilities().without(wanted.without)
@@ -81,13 +81,13 @@ def _evaluate(settings: Settings, wanted: Wanted, written: list[str]) -> None:
     if old is not None:
         run["comparison"] = compare(old, run, str(wanted.compare))
     if wanted.json_file is not None:
-        _write(wanted.json_file, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
+        write_whole(wanted.json_file, json.dumps(run, indent=1, ensure_ascii=False) + "\n")
         written.append(str(wanted.json_file))
     if wanted.report is not None:
         from eval.report import render  # matplotlib takes a second, and only the report needs it
 
         page = wanted.report / "index.html"
-        _write(page, render(run))
+        write_whole(page, render(run))
         written.append(str(page))
     # Last: whoever reads the table may stop listening, as `head` does.
     Console(highlight=False).print(format_table(run))
@@ -159,7 +159,7 @@ def _refuse_asking(wanted: Wanted, run: Run) -> None:
         )
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Told before an evaluation of minutes, not after it; leaves no empty file behind."""
     is_new = not path.exists() and not path.is_symlink()
     try:
@@ -177,10 +177,10 @@ def _check_folder(path: Path) -> None:
         raise InputError(
             f"cannot make the folder {path}: {error.strerror or error}; --report takes a folder"
         ) from error
-    _check_writable(path / "index.html")
+    check_writable(path / "index.html")
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """The whole text or nothing: a run before it stays whole until the new one is."""
     if path.exists() and not path.is_file():  # a device such as /dev/stdout
         path.write_text(text, encoding="utf-8")

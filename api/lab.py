@@ -1,4 +1,4 @@
-"""The commands of who makes the reader better: eval, train, calibrate."""
+"""The commands of who measures Dateline and makes it better: eval, bench, train, calibrate."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -60,6 +60,53 @@ def evaluate(
 
     wanted = Wanted(gold, articles or [], mode, json_file, compare, report, without or [])
     run_evaluation(read_settings(data_dir), wanted)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "dateline bench --json bench.json --plot bench.svg\n\n"
+    "dateline bench gold.jsonl --data-dir news/ --clients 32\n\n"
+    "dateline bench --compare bench.json"
+)
+def bench(
+    gold: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[GOLD]",
+            help="Gold questions to ask; without, questions made of the articles' own sentences.",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    questions: Annotated[int, typer.Option(min=1, help="Questions to time, one by one.")] = 100,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at once.")] = 16,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, help="The most that each of the three parts may take.")
+    ] = 20.0,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="DATELINE_KEY", help="A key, if keys guard the collection's server."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw there, as SVG, where the time of a question goes."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="An older run (--json) to set beside it.")
+    ] = None,
+) -> None:
+    """Measure how fast the collection answers, serves, takes in articles and starts.
+
+    Stages of a question, one by one; many clients of a server; an ingest of its newest articles
+    into a temporary collection; a process that starts and asks. The collection stays as it is.
+    """
+    from api.bench import Wanted, run_bench
+
+    wanted = Wanted(gold, questions, clients, seconds, key, json_file, plot, compare)
+    run_bench(read_settings(data_dir), wanted)
 
 
 @app.command(

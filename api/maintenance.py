@@ -50,7 +50,7 @@ def doctor(
 
     def embed(articles: "Sequence[Article]") -> "list[Embedded]":
         from embeddings.encoder import load_encoder
-        from rag.engine import embed as embed_with
+        from rag.embedding import embed as embed_with
 
         return embed_with(load_encoder(settings.encoder), articles)
 

@@ -92,11 +92,13 @@ def read_settings(data_dir: Path | None) -> "Settings":
     return settings if data_dir is None else settings.model_copy(update={"data_dir": data_dir})
 
 
-def open_collection(data_dir: Path | None, create: bool = False) -> "Dateline":
+def open_collection(
+    data_dir: Path | None, create: bool = False, to_ask: bool = False
+) -> "Dateline":
     """The collection of the command line; CollectionError if there is none and `create` is off."""
     from rag.engine import Dateline
 
-    return Dateline.open(read_settings(data_dir), create=create)
+    return Dateline.open(read_settings(data_dir), create=create, to_ask=to_ask)
 
 
 def print_json(document: str) -> None:

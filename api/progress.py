@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -52,7 +53,7 @@ class _Rate(ProgressColumn):
 
 
 class _Lines(Progress):
-    """The same off a terminal, such as in a log: how far the task is, every half a minute."""
+    """The same off a terminal, such as in a log: a line every half a minute."""
 
     def __init__(self, unit: str) -> None:
         super().__init__(console=Console(stderr=True), disable=True)
@@ -72,8 +73,16 @@ class _Lines(Progress):
         if now - self._said >= EVERY_SECONDS:
             task = next(task for task in self.tasks if task.id == task_id)
             total = "" if task.total is None else f" of {task.total:,.0f}"
-            say(f"{task.description}: {task.completed:,.0f}{total} {self._unit}")
+            say(f"{task.description}: {task.completed:,.0f}{total} {self._unit}{_pace(task)}")
             self._said = now
+
+
+def _pace(task: Task) -> str:
+    """How fast it goes and how long it still will, once that is known."""
+    if not task.speed:
+        return ""
+    left = task.time_remaining
+    return f", {task.speed:.1f}/s" + ("" if left is None else f", {timedelta(seconds=left)} left")
 
 
 def progress_bar(unit: str) -> Progress:

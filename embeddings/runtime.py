@@ -8,9 +8,10 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ logger = logging.getLogger("dateline")
 EXPORT_RECIPE = "onnx-opset17-int8-1"
 """Part of the hash of a cached model: change it when `_export` changes."""
 
+# Encoder and reader may be loaded by two threads; torch exports one model at a time.
+_exporting = threading.Lock()
+
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -42,11 +46,32 @@ def cache_folder() -> Path:
 def files_hash(files: Sequence[Path]) -> str:
     """Hexadecimal SHA-256 over the names and bytes of some files."""
     digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for name, own in sorted((path.name.encode(), _file_hash(path)) for path in files):
+        digest.update(name + own)
     return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _known_hash(files: Sequence[Path], folder: Path) -> str:
+    """`files_hash`, remembered in the folder under where the files lie, their sizes and times.
+
+    To read a model of 90 MB takes as long as everything else that a question needs of it.
+    """
+    stamps = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(files)]
+    remembered = folder / f"{hashlib.sha256(repr(stamps).encode()).hexdigest()[:20]}.sha256"
+    with suppress(OSError):
+        known = remembered.read_text()
+        if len(known) == hashlib.sha256().digest_size * 2:
+            return known
+    found = files_hash(files)
+    with suppress(OSError):  # a folder that cannot be written is told where it matters
+        folder.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(found)
+    return found
 
 
 @contextmanager
@@ -109,14 +134,14 @@ def install(
     module that maps `INPUTS`, each (batch, length) int64, to `outputs`.
     """
     precision = "int8" if quantize else "fp32"
-    made_of = f"{EXPORT_RECIPE} {' '.join(outputs)} {files_hash(files)}"
-    key = hashlib.sha256(made_of.encode()).hexdigest()[:20]
     folder = cache_folder() / "models"
+    made_of = f"{EXPORT_RECIPE} {' '.join(outputs)} {_known_hash(files, folder)}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:20]
     target = folder / f"{key}-{precision}.onnx"
     if not target.exists():
         logger.info("preparing %s for this machine (once, a few seconds)", name)
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        with _exporting, tempfile.TemporaryDirectory(dir=folder) as temporary:
             exported = Path(temporary) / target.name
             _export(build, outputs, quantize, exported)
             os.replace(exported, target)

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from eval.bench_record import STAGES, StageTimes
 from eval.breakdown import Group, Recall, Sure
 from eval.metrics import calibration_bins, risk_coverage
 from eval.records import Difference
-from eval.svg import ACCENT, BLAME_COLOURS, INK, MUTED, PAPER, SECOND, Plot
+from eval.svg import ACCENT, BLAME_COLOURS, GOOD, INK, MUTED, PAPER, SECOND, Plot
 
 BROKEN: dict[str, Any] = {"linewidth": 1, "linestyle": (0, (2, 2))}
 SLOWEST_SHOWN = 0.99  # share of the questions; what is slower would squeeze the rest
@@ -118,6 +119,24 @@ def plot_latency(latencies: Sequence[float], percentiles: Mapping[str, float | N
         axes.set(xlabel="milliseconds a question", ylabel="questions")
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.grid(visible=False, axis="x")
+    return plot.svg
+
+
+def plot_stages(asked: Sequence[StageTimes]) -> str:
+    """Each question a column, the fastest first: milliseconds by stage, piled up."""
+    plot = Plot("stages", 3.2)
+    with plot as axes:
+        ordered = sorted(asked, key=lambda times: times["total"])
+        shares = (np.arange(len(ordered)) + 0.5) / len(ordered)
+        piled = [[times[stage] for times in ordered] for stage in STAGES]  # type: ignore[literal-required]
+        axes.stackplot(shares, piled, labels=STAGES, colors=[GOOD, MUTED, ACCENT, SECOND])
+        for share in (0.5, 0.95):
+            axes.axvline(share, color=INK, **BROKEN)
+        axes.set(
+            xlim=(0, 1), ylim=(0, None), xlabel="share of the questions", ylabel="milliseconds"
+        )
+        _percent(axes, "x")
+        _legend(axes)
     return plot.svg
 
 

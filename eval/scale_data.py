@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embeddings.encoder import Vectors
 from rag import database as tables
+from rag import sqlite
 from rag.collection import DATABASE_FILE
 from rag.passage_store import EVERYTHING
 from rag.store import Embedded, Store
@@ -150,7 +151,7 @@ def write(folder: Path, items: Iterable[Embedded], nearest: Nearest) -> None:
     Straight into its tables: which articles tell one story, which is most of the work of storing
     them, makes no difference to how they are searched.
     """
-    engine = tables.connect(folder / DATABASE_FILE)
+    engine = sqlite.connect(folder / DATABASE_FILE)
     items, seq, last = iter(items), 0, 0
     while batch := list(islice(items, _BATCH)):
         seq += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from importlib import resources
 from typing import Any
 
 from matplotlib import rc_context
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 
 from eval.outcome import BLAMES
 
-INK, MUTED, RULE, ACCENT, SECOND, PAPER = (f"#00fe0{n}" for n in range(6))
+INK, MUTED, RULE, ACCENT, SECOND, PAPER, GOOD = (f"#00fe0{n}" for n in range(7))
 BLAME_COLOURS = {blame: f"#00fe1{n}" for n, blame in enumerate(BLAMES)}
 VARIABLES = {
     INK: "--ink",
@@ -27,6 +28,7 @@ VARIABLES = {
     ACCENT: "--accent",
     SECOND: "--second",
     PAPER: "--card",
+    GOOD: "--good",
     **{colour: f"--{blame}" for blame, colour in BLAME_COLOURS.items()},
 }
 STYLE: dict[Any, Any] = {
@@ -80,6 +82,18 @@ class Plot:
             self._figure.savefig(written, format="svg", transparent=True, metadata=unsaid)
         self._style.__exit__(None, None, None)
         self.svg = _for_page(written.getvalue(), self.name)
+
+
+def standalone(svg: str) -> str:
+    """The drawing as a file of its own, with the colours of the report, light and dark."""
+    css = resources.files("eval").joinpath("templates/report.css").read_text(encoding="utf-8")
+    light, dark = re.findall(r"^ *:root \{.*?^ *\}", css, re.MULTILINE | re.DOTALL)[:2]
+    style = (
+        f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n"
+        "svg { background: var(--card); font-family: var(--sans); }"
+    )
+    opened = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return opened.replace(">", f"><style>{style}</style>", 1)
 
 
 def _for_page(svg: str, name: str) -> str:

@@ -5,10 +5,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
-from typing import Self, TypeVar
+from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
 from rag.apposition import prefer_descriptions
 from rag.checkpoint import load_reader
-from rag.chunking import split
 from rag.collection import INDEX
+from rag.embedding import batches, embed, nameless, renamed
 from rag.errors import InputError, ModelError, NotFoundError, UnavailableError
 from rag.feedback import Judgement
 from rag.index import IndexState, PassageIndex, open_index
@@ -42,9 +43,6 @@ logger = logging.getLogger("dateline")
 MAX_QUESTION_CHARACTERS = 2000
 MAX_SOURCES = 500
 """Each is a variable of one SQL statement, and SQLite takes only so many."""
-# A batch is committed at once: a few seconds of work, whether its articles are long or short.
-_BATCH_ARTICLES = 32
-_BATCH_CHARACTERS = 50_000
 
 
 @dataclass(frozen=True)
@@ -91,15 +89,26 @@ class Dateline:
 
     @classmethod
     def open(
-        cls, settings: Settings, create: bool = False, abilities: Abilities = ALL_ABILITIES
+        cls,
+        settings: Settings,
+        create: bool = False,
+        abilities: Abilities = ALL_ABILITIES,
+        to_ask: bool = False,
     ) -> Self:
         """The collection in the settings' data folder; with `create`, made if missing.
 
-        Raises CollectionError, ModelMismatchError or ModelError.
+        With `to_ask` the reader is loaded meanwhile, by another thread, and an error of its
+        loading raised by the first question. Raises CollectionError, ModelMismatchError or
+        ModelError.
         """
         folder, url = settings.folder, settings.url
         if not create:
             Store.open(folder, url).close()  # a missing collection is told before a model is loaded
+        read_by: Callable[[], Reader] = partial(load_reader, settings.reader, settings.quantize)
+        if to_ask:
+            loader = ThreadPoolExecutor(max_workers=1)
+            read_by = loader.submit(read_by).result
+            loader.shutdown(wait=False)
         try:
             encoder = load_encoder(settings.encoder)
         except (OSError, ValueError) as error:
@@ -114,7 +123,7 @@ class Dateline:
             store,
             index,
             encoder,
-            lambda: load_reader(settings.reader, settings.quantize),
+            read_by,
             settings.top_k,
             settings.threshold,
             abilities,
@@ -176,7 +185,7 @@ class Dateline:
         self, batch: Sequence[Article | Embedded | Skipped]
     ) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
-        given = {_nameless(item.article): item for item in batch if isinstance(item, Embedded)}
+        given = {nameless(item.article): item for item in batch if isinstance(item, Embedded)}
         plain = [item.article if isinstance(item, Embedded) else item for item in batch]
         with self._ingesting:
             while True:
@@ -189,9 +198,9 @@ class Dateline:
         self, articles: Sequence[Article], given: Mapping[Article, Embedded]
     ) -> list[Embedded]:
         """The articles with their vectors; those `given` in their nameless form with the same."""
-        lacking = [article for article in articles if _nameless(article) not in given]
+        lacking = [article for article in articles if nameless(article) not in given]
         fresh = {one.article.id: one for one in embed(self._embedder, lacking)} if lacking else {}
-        return [fresh.get(a.id) or _renamed(given[_nameless(a)], a) for a in articles]
+        return [fresh.get(a.id) or renamed(given[nameless(a)], a) for a in articles]
 
     def _settle(self, batch: Sequence[Article | Skipped]) -> _Settled:
         """What is to be written of a batch, after a look at what is stored."""
@@ -460,56 +469,6 @@ class Dateline:
         if not 0 <= start < end <= len(article.text) or article.text[start:end] != quote:
             return Verdict(False, f"text[{start}:{end}] is not the quote")
         return Verdict(True, "text and hash agree")
-
-
-Item = TypeVar("Item", Article | Skipped, Article | Embedded | Skipped)
-
-
-def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """What is embedded together, and committed at once."""
-    batch: list[Item] = []
-    characters = 0
-    for item in items:
-        batch.append(item)
-        article = item.article if isinstance(item, Embedded) else item
-        characters += len(article.text) if isinstance(article, Article) else 0
-        if len(batch) == _BATCH_ARTICLES or characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def _nameless(article: Article) -> Article:
-    """Without its id, which a collection may give anew: nothing that is embedded depends on it."""
-    return replace(article, id="")
-
-
-def _renamed(embedded: Embedded, article: Article) -> Embedded:
-    passages = tuple(replace(passage, article=article) for passage in embedded.passages)
-    return Embedded(article, passages, embedded.vectors)
-
-
-def embed(encoder: Encoder, articles: Sequence[Article]) -> list[Embedded]:
-    """The articles cut into passages, with their vectors."""
-    passages = [split(article, encoder.count_tokens) for article in articles]
-    vectors = encoder.encode_passages(
-        [embedded_text(passage) for some in passages for passage in some]
-    )
-    embedded = []
-    position = 0
-    for article, some in zip(articles, passages, strict=True):
-        embedded.append(Embedded(article, tuple(some), vectors[position : position + len(some)]))
-        position += len(some)
-    return embedded
-
-
-def embedded_text(passage: Passage) -> str:
-    """What is embedded for a passage: its article's title and date, then its own words."""
-    article = passage.article
-    day = article.published
-    head = [article.title, day and f"{day.day} {day:%B %Y}"]
-    return "\n".join([*(part for part in head if part), passage.text])
 
 
 def check_question(question: str) -> str:

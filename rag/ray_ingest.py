@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from embeddings.encoder import Encoder, load_encoder
 from rag.contents import content_hash
-from rag.engine import batches, embed
+from rag.embedding import batches, embed
 from rag.errors import DatelineError, InputError, ModelMismatchError, UnavailableError
 from rag.files import STDIN, find_files
 from rag.ray_cluster import ray_cluster

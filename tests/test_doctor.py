@@ -10,7 +10,7 @@ from conftest import FakeEncoder, article, in_words, whole
 from rag import sqlite
 from rag.collection import DATABASE_FILE, QUARANTINE
 from rag.doctor import Problem, examine
-from rag.engine import embed
+from rag.embedding import embed
 from rag.errors import CorruptError, ModelMismatchError
 from rag.index import _FEW_CHANGES, EmbeddedIndex
 from rag.repair import purge, repair

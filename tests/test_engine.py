@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from conftest import FakeEncoder, FakeReader, article
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from embeddings.encoder import Vectors
 from rag.abilities import Abilities
-from rag.engine import MAX_QUESTION_CHARACTERS, MAX_SOURCES, Dateline, embedded_text
-from rag.errors import CollectionError, InputError, NotFoundError
+from rag.embedding import embedded_text
+from rag.engine import MAX_QUESTION_CHARACTERS, MAX_SOURCES, Dateline
+from rag.errors import CollectionError, InputError, ModelError, NotFoundError
 from rag.index import EmbeddedIndex
 from rag.passage_store import EVERYTHING, Filter
 from rag.settings import Settings
@@ -195,6 +197,55 @@ def test_who_stops_listening_keeps_what_was_told(dateline: Dateline) -> None:
     assert told.article_id in ids(dateline)
     assert len(ids(dateline)) < 1000
     assert dateline.search("storm")
+
+
+class WatchedEncoder(FakeEncoder):
+    """Remembers how many texts it was given at a time."""
+
+    def __init__(self) -> None:
+        self.embedded: list[int] = []
+        self.counted: list[int] = []
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        self.embedded.append(len(texts))
+        return super().encode_passages(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        self.counted.append(len(texts))
+        return super().count_tokens(texts)
+
+
+def test_an_article_however_large_is_tokenised_in_portions(
+    store: Store, index: EmbeddedIndex
+) -> None:
+    watched = WatchedEncoder()
+    dateline = Dateline(store, index, watched, FakeReader)
+    huge = " ".join(["The storm went on and on and on for days."] * 20_000)
+    list(dateline.ingest([article(huge)]))
+    assert dateline.counts() == (1, sum(watched.embedded))
+    assert sum(watched.counted) == 20_000
+    assert max(watched.embedded + watched.counted) == 512
+
+
+def test_an_interrupted_ingest_goes_on_and_embeds_nothing_twice(
+    store: Store, index: EmbeddedIndex
+) -> None:
+    watched = WatchedEncoder()
+    dateline = Dateline(store, index, watched, FakeReader)
+    articles = [article("A storm.", id=f"a{n}") for n in range(100)]
+
+    def broken_off() -> Iterator[Article]:
+        yield from articles[:70]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(dateline.ingest(broken_off()))
+    kept = dateline.counts()[0]
+    assert 0 < kept < 100
+    assert sum(watched.embedded) == kept
+    list(dateline.ingest(articles))
+    assert dateline.counts() == (100, 100)
+    assert sum(watched.embedded) == 100
 
 
 def test_racing_ingests_of_one_article_leave_one(dateline: Dateline) -> None:
@@ -670,3 +721,40 @@ def test_what_was_switched_off_is_not_done(tmp_path: Path, dateline: Dateline) -
     plain = open_again(tmp_path / "data", abilities=Abilities(stories=False))
     (best,) = plain.ask("When did the storm come?").answers
     assert best.independent_sources == 2
+
+
+# --- opening
+
+
+def test_who_will_ask_has_the_reader_loaded_beside_the_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Event()
+
+    def load_reader(name: str, quantize: bool | None) -> FakeReader:
+        reading.set()
+        return FakeReader()
+
+    def load_encoder(name: str) -> FakeEncoder:
+        assert reading.wait(timeout=10)
+        return FakeEncoder()
+
+    monkeypatch.setattr("rag.engine.load_reader", load_reader)
+    monkeypatch.setattr("rag.engine.load_encoder", load_encoder)
+    with Dateline.open(Settings(data_dir=tmp_path), create=True, to_ask=True) as opened:
+        list(opened.ingest([STORM]))
+        assert answered(opened) == ["Tuesday"]
+
+
+def test_a_reader_that_does_not_load_is_an_error_of_the_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_reader(name: str, quantize: bool | None) -> FakeReader:
+        raise ModelError("no reader")
+
+    monkeypatch.setattr("rag.engine.load_reader", load_reader)
+    monkeypatch.setattr("rag.engine.load_encoder", lambda name: FakeEncoder())
+    with Dateline.open(Settings(data_dir=tmp_path), create=True, to_ask=True) as opened:
+        assert opened.search("storm") == []
+        with pytest.raises(ModelError, match="no reader"):
+            opened.ask("When did the storm come?")

@@ -19,7 +19,7 @@ from processes import ARTICLES, GOLD
 
 from embeddings.encoder import DEFAULT_ENCODER, Vectors, load_encoder
 from eval.gold import load_gold
-from rag.engine import embed
+from rag.embedding import embed
 from rag.formats import read_articles
 from rag.index import PassageIndex, open_index
 from rag.passage_store import EVERYTHING

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from embeddings.runtime import (
     OnnxModel,
     cache_folder,
     files_hash,
+    install,
     length_batches,
     pad,
     usable_cores,
@@ -95,6 +97,40 @@ def test_files_of_one_name_in_two_folders_count_both(tmp_path: Path) -> None:
     one, two = write(tmp_path / "a", w="x"), write(tmp_path / "b", w="y")
     assert files_hash(one + two) == files_hash(two + one)
     assert files_hash(one + two) != files_hash(one)
+
+
+def test_files_of_one_name_count_the_same_wherever_their_folders_lie(tmp_path: Path) -> None:
+    before = write(tmp_path / "a", w="x") + write(tmp_path / "b", w="y")
+    after = write(tmp_path / "d", w="x") + write(tmp_path / "c", w="y")
+    assert files_hash(before) == files_hash(after)
+
+
+def test_a_model_is_read_for_its_hash_once_and_again_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATELINE_CACHE_DIR", str(tmp_path / "cache"))
+    read: list[Sequence[Path]] = []
+    monkeypatch.setattr(
+        "embeddings.runtime.files_hash", lambda files: read.append(files) or files_hash(files)
+    )
+    monkeypatch.setattr(
+        "embeddings.runtime._export", lambda build, outputs, quantize, path: path.write_text("")
+    )
+
+    def installed() -> Path:
+        return install("fake", [weights], ["out"], lambda: pytest.fail("not exported here"))
+
+    (weights,) = write(tmp_path / "model", weights="one")
+    first = installed()
+    assert installed() == first
+    assert len(read) == 1
+    weights.write_text("another")
+    assert installed() != first
+    assert len(read) == 2
+    for remembered in (tmp_path / "cache" / "models").glob("*.sha256"):
+        remembered.write_text("")  # as a crash may leave it
+    assert installed() != first
+    assert len(read) == 3
 
 
 # --- the machine
