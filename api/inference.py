@@ -2,8 +2,7 @@
 
 Models and tokenizers are used by this thread alone, one call after another: several calls at once
 would share the same cores, and tokenizers must not be shared. Nothing waits for a batch to fill:
-reading four questions' passages together saves a fiftieth of the time, and int8 quantises by the
-range of the whole batch, so that an answer would change with what others ask (logits by 1.5).
+reading four questions' passages together saves a fiftieth of the time.
 
 A question is taken only if there is room for it and it will come to its turn in time; else it is
 refused before anything is done for it. Ingest waits behind the questions, in small portions.
