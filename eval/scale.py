@@ -4,7 +4,7 @@ python -m eval.scale --passages 10000 100000 1000000 --articles FOLDER --gold GO
 
 The articles (by default the sample collection) are embedded first; where they run out, passages
 are made from them (eval/scale_data.py). What is in DIR already is used again. Measured on one
-core, in a process of its own; an index is built on all cores.
+core, in a process of its own, on Linux; an index is built on all cores.
 """
 
 import argparse
