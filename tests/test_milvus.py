@@ -405,7 +405,7 @@ def survive_a_kill(store: Store, tmp_path: Path, running: ServerProcess) -> None
         said = [ask("When did the storm come?")]
         while killer.is_alive() or said[-1][0] == 200:
             said.append(ask("When did the storm come?"))
-        assert {code for code, _ in said} == {200, 503}
+        assert {code for code, _ in said} <= {200, 503}
         assert running.uri in said[-1][1]
         add(VOTE)  # is stored, though it cannot be searched yet
         assert ask("When did the vote come?")[0] == 503
