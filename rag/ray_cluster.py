@@ -27,8 +27,9 @@ _CONNECT_S = 5.0
 def ray_cluster(address: str | None, at_least: int = 1) -> Iterator[None]:
     """Ray in this process: the cluster at `address` (host:port), or one of this machine.
 
-    The latter has a CPU for each core, and `at_least` so many. Raises MissingExtraError, and
-    UnavailableError for a cluster that cannot be joined.
+    The latter has a CPU for each core, and `at_least` so many. Meanwhile stdout leads to stderr,
+    for Ray tells there of nodes that died. Raises MissingExtraError, and UnavailableError for a
+    cluster that cannot be joined.
     """
     if importlib.util.find_spec("ray") is None:
         raise MissingExtraError("ray", "ray")
@@ -60,35 +61,41 @@ def ray_cluster(address: str | None, at_least: int = 1) -> Iterator[None]:
     else:
         _check_reachable(address)
         options["address"] = address
-    try:
-        with _without_stderr():
-            ray.init(**options)
-    except (ray.exceptions.RayError, ConnectionError, RuntimeError, TimeoutError) as error:
-        where = "on this machine" if address is None else f"at {address}"
-        raise UnavailableError(
-            f"no Ray {where} ({_one_line(error)}): a cluster is joined from one of its nodes, "
-            "with the address that 'ray status' shows, the same Python, Ray and RAY_AUTH_MODE",
-            retry_after=10,
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with _redirected(1, 2):
+        try:
+            with open(os.devnull, "wb") as nowhere, _redirected(2, nowhere.fileno()):
+                # Its native code says on stderr how it was configured. What fails it raises.
+                ray.init(**options)
+        except (ray.exceptions.RayError, ConnectionError, RuntimeError, TimeoutError) as error:
+            where = "on this machine" if address is None else f"at {address}"
+            raise UnavailableError(
+                f"no Ray {where} ({_one_line(error)}): a cluster is joined from one of its nodes, "
+                "with the address that 'ray status' shows, the same Python, Ray and RAY_AUTH_MODE",
+                retry_after=10,
+            ) from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 @contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Ray's native code says there how it was configured. What fails it raises."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+def _redirected(descriptor: int, to: int) -> Iterator[None]:
+    """What is written to a file descriptor goes to another."""
+    _flush()
+    kept = os.dup(descriptor)
+    os.dup2(to, descriptor)
     try:
         yield
     finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
+        _flush()
+        os.dup2(kept, descriptor)
         os.close(kept)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def _check_reachable(address: str) -> None:

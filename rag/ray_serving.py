@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import Any, TextIO
 
 from rag.checkpoint import load_reader
 from rag.errors import DatelineError, ModelMismatchError
@@ -39,12 +39,13 @@ class Replica:
 def main() -> None:
     """Serve the socket that the argument names until stdin ends; "ready" on stdout, or why not."""
     options = json.loads(sys.argv[1])
+    front = os.fdopen(os.dup(1), "w", buffering=1)  # Ray may print on stdout
     threading.Thread(target=_interrupt_at_the_end, daemon=True).start()
     try:
         with ray_cluster(options["address"], at_least=options["replicas"]):
-            _serve(options)
+            _serve(options, front)
     except DatelineError as error:
-        print(error, flush=True)
+        print(error, file=front)
         sys.exit(1)
     except KeyboardInterrupt:
         pass
@@ -56,7 +57,7 @@ def _interrupt_at_the_end() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def _serve(options: dict[str, Any]) -> None:
+def _serve(options: dict[str, Any], front: TextIO) -> None:
     from ray import serve
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
@@ -73,15 +74,15 @@ def _serve(options: dict[str, Any]) -> None:
     app = deployment.bind(options["reader"], options["quantize"], options["expected"])
     try:
         handle = serve.run(app, name=options["app"], route_prefix=None)
-        asyncio.run(_listen(options["socket"], handle))
+        asyncio.run(_listen(options["socket"], handle, front))
     except RuntimeError as error:
-        print(f"no reader on Ray: {' '.join(str(error).split())}", flush=True)
+        print(f"no reader on Ray: {' '.join(str(error).split())}", file=front)
         sys.exit(1)
     finally:
         serve.delete(options["app"])
 
 
-async def _listen(path: str, handle: Any) -> None:
+async def _listen(path: str, handle: Any, front: TextIO) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(await reader.readline())
@@ -93,7 +94,7 @@ async def _listen(path: str, handle: Any) -> None:
     if os.path.exists(path):  # of one that was killed
         os.unlink(path)
     async with await asyncio.start_unix_server(answer, path, limit=_LONGEST_LINE) as server:
-        print("ready", flush=True)
+        print("ready", file=front)
         await server.serve_forever()
 
 

@@ -30,7 +30,7 @@ def environment(data: Path) -> dict[str, str]:
     return {**kept, **cache, "DATELINE_DATA_DIR": str(data), "PYTHONUTF8": "1"}
 
 
-def run(data: Path, *arguments: str | Path, code: int = 0) -> Any:
+def run(data: Path, *arguments: str | Path, code: int = 0, seconds: float = 120) -> Any:
     """The JSON document that the command printed; it must end with that exit code."""
     done = subprocess.run(
         command(*arguments, "--json"),
@@ -38,7 +38,7 @@ def run(data: Path, *arguments: str | Path, code: int = 0) -> Any:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )
     assert done.returncode == code, done.stderr

@@ -55,9 +55,11 @@ def test_ingest_on_ray_is_an_ordinary_ingest(tmp_path: Path) -> None:
     run(tmp_path / "plain", "ingest", ARTICLES)
     first = sorted(ARTICLES.iterdir())[:8]
     run(tmp_path / "ray", "ingest", *first)  # a batch by itself, as the others then are
-    again = run(tmp_path / "ray", "ingest", *first, tmp_path / "none.txt", "--ray", code=1)
+    again = run(
+        tmp_path / "ray", "ingest", *first, tmp_path / "none.txt", "--ray", code=1, seconds=300
+    )
     assert (again["added"], again["unchanged"], again["skipped"]) == (0, 8, 1)
-    done = run(tmp_path / "fresh", "ingest", ARTICLES, "--ray")
+    done = run(tmp_path / "fresh", "ingest", ARTICLES, "--ray", seconds=300)
     assert done["added"] == len(list(ARTICLES.iterdir()))
     assert_same(tmp_path / "plain", tmp_path / "fresh")
 
@@ -104,11 +106,11 @@ def test_a_node_that_dies_while_embedding_loses_and_doubles_nothing(tmp_path: Pa
     found = [a for a in read_articles([ARTICLES]) if isinstance(a, Article)]
     lines = [
         {"id": f"{one.id}-{n}", "title": one.title, "text": f"{one.text}\n\nEdition {n}."}
-        for n in range(10)
+        for n in range(4)
         for one in found
     ]
     wire.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    run(tmp_path / "plain", "ingest", wire)
+    run(tmp_path / "plain", "ingest", wire, seconds=300)
     with nodes(2) as (cluster, started):
         process = subprocess.Popen(
             command("ingest", wire, "--ray", "--ray-address", cluster.address, "--json"),
