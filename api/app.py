@@ -19,6 +19,7 @@ from api import docs, examples, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
+from api.methods import HeadAsGet, methods_of
 from api.problems import problem
 from api.questions import Engine, get_inference
 from api.schemas import (
@@ -124,6 +125,7 @@ def create_app(
     docs.install(app)
     observe.install(app, settings.log_questions)
     _document_problems(app)
+    app.add_middleware(HeadAsGet)
     if access is not None:
         add_guard(app, engine, access)
     app.add_middleware(RequestLimits)
@@ -273,10 +275,13 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = problem(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names those of the first route only.
+        response.headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
     return response
 
 
