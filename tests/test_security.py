@@ -360,11 +360,13 @@ def test_the_page_of_the_api_may_run_its_own_script_only(serve: Open) -> None:
     assert "unsafe" not in scripts
 
 
-def preflight(client: TestClient, origin: str) -> httpx2.Response:
+def preflight(
+    client: TestClient, origin: str, wanted: str = "authorization"
+) -> httpx2.Response:
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization",
+        "Access-Control-Request-Headers": wanted,
     }
     return client.options("/v1/ask", headers=headers)
 
@@ -380,6 +382,23 @@ def test_other_origins_are_let_in_by_name_only(serve: Open, store: Store) -> Non
     refused = opened.get("/readyz", headers={"Origin": ours})
     assert (refused.status_code, refused.headers[allow]) == (401, ours)
     assert "Access-Control-Allow-Credentials" not in refused.headers
+
+
+def test_another_origin_can_send_what_jobs_take_and_read_what_they_say(serve: Open) -> None:
+    opened, ours = serve(origins=("https://news.example",)), "https://news.example"
+    for wanted in ("content-type", "x-api-key", "idempotency-key", "last-event-id", "x-request-id"):
+        assert preflight(opened, ours, wanted).status_code == 200, wanted
+    assert preflight(opened, ours, "x-other").status_code == 400
+    shown = opened.get("/healthz", headers={"Origin": ours}).headers[
+        "Access-Control-Expose-Headers"
+    ]
+    assert {"Location", "Retry-After", "X-Request-ID"} <= set(shown.split(", "))
+
+
+def test_what_a_key_opens_is_kept_by_no_cache(serve: Open) -> None:
+    client = serve()
+    assert client.get("/v1/articles").headers["Cache-Control"] == "no-store"
+    assert client.get("/articles").headers["Cache-Control"] == "private, no-cache"
 
 
 def test_the_document_says_how_a_key_is_shown(serve: Open) -> None:

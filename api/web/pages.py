@@ -32,7 +32,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     # One address gives a page or, to htmx, a part of it.
     "Vary": "HX-Request",
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, no-cache",
 }
 
 
@@ -158,11 +158,15 @@ static_router = APIRouter(route_class=PageRoute)
 
 
 @static_router.get("/static/{name}")
-def static_file(name: str) -> Response:
-    """A file that pages load; it never changes under its address."""
+def static_file(name: str, v: str = "") -> Response:
+    """A file that pages load; it never changes under the address that they give it.
+
+    Under another it is not kept: while a new version is rolled out, its pages may meet a worker
+    that still has the old file.
+    """
     if name not in _static():
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such file")
-    content, _ = _static()[name]
+    content, version = _static()[name]
     kind = mimetypes.guess_type(name)[0] or "text/plain"
-    year = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(content, media_type=kind, headers=year)
+    caching = "public, max-age=31536000, immutable" if v == version else "no-cache"
+    return Response(content, media_type=kind, headers={"Cache-Control": caching})
