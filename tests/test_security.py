@@ -360,9 +360,7 @@ def test_the_page_of_the_api_may_run_its_own_script_only(serve: Open) -> None:
     assert "unsafe" not in scripts
 
 
-def preflight(
-    client: TestClient, origin: str, wanted: str = "authorization"
-) -> httpx2.Response:
+def preflight(client: TestClient, origin: str, wanted: str = "authorization") -> httpx2.Response:
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",

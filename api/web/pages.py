@@ -7,18 +7,16 @@ from datetime import date
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from api.inference import Inference
-from api.questions import get_inference
 from api.web import views
 from rag.errors import DatelineError, InputError
 
@@ -85,9 +83,6 @@ def is_htmx(request: Request) -> bool:
     """Whether a part of the page is asked for, by the script in it."""
     wanted = request.headers.get("HX-Request") == "true"
     return wanted and request.headers.get("HX-History-Restore-Request") != "true"
-
-
-Models = Annotated[Inference, Depends(get_inference)]
 
 
 def from_this_site(request: Request) -> bool:
