@@ -97,7 +97,7 @@ def create_app(
         # The first question should not pay for loading the reader; what keeps it from being
         # loaded is told to each.
         await run_in_threadpool(wait, [inference.loaded])
-        async with jobs.running(app, engine, settings.jobs_kept_days):
+        async with jobs.running(app, engine, settings.jobs_kept_days, inference.refuse):
             yield
         await run_in_threadpool(inference.stop, _STOP_S)
 
