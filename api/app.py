@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import docs, examples, jobs, observe, questions, web
+from api import examples, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
@@ -122,7 +122,6 @@ def create_app(
     _add_routes(app)
     app.include_router(jobs.router)
     web.install(app)
-    docs.install(app)
     observe.install(app, settings.log_questions)
     _document_problems(app)
     app.add_middleware(HeadAsGet)

@@ -3,6 +3,7 @@
 import hashlib
 import mimetypes
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from datetime import date
 from functools import cache
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from api.security import COOKIE
 from api.web import views
 from rag.errors import DatelineError, InputError
 
@@ -32,6 +34,10 @@ HEADERS = {
     "Vary": "HX-Request",
     "Cache-Control": "private, no-cache",
 }
+
+
+_signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
+"""Whether the browser keeps a key that it can be asked to forget."""
 
 
 @cache
@@ -66,7 +72,10 @@ def _environment() -> Environment:
         web_address=views.web_address,
     )
     environment.globals.update(
-        article_url=views.article_url, static_url=static_url, today=date.today
+        article_url=views.article_url,
+        signed_in=_signed_in.get,
+        static_url=static_url,
+        today=date.today,
     )
     return environment
 
@@ -105,6 +114,7 @@ class PageRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            _signed_in.set(COOKIE in request.cookies)
             try:
                 if request.method == "POST" and not from_this_site(request):
                     raise HTTPException(
