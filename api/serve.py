@@ -17,6 +17,7 @@ from api.limits import TimedProtocol
 from api.logs import log_config
 from api.security import Access, check_host
 from rag.collection import DATABASE_FILE, quick_check
+from rag.counted import counted
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.settings import Settings
@@ -42,8 +43,8 @@ def run(settings: Settings, host: str, port: int, workers: int) -> None:
     engine.reader  # noqa: B018 - a reader that does not load is told here, in one line
     articles, _ = engine.counts()
     print(
-        f"Dateline serves {articles} articles from {settings.data_dir} on http://{host}:{port} "
-        f"(API page: http://{host}:{port}/docs)"
+        f"Dateline serves {counted(articles, 'article')} from {settings.data_dir} on "
+        f"http://{host}:{port} (API page: http://{host}:{port}/docs)"
     )
     # Once it has shut down, uvicorn raises the signal again, for whoever wants to know of it. An
     # end that was asked for is no failure.

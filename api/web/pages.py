@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from api.security import COOKIE
 from api.web import views
+from rag.counted import counted
 from rag.errors import DatelineError, InputError
 
 HEADERS = {
@@ -64,7 +65,7 @@ def _environment() -> Environment:
     environment.filters.update(
         age=views.age,
         certainty=views.certainty,
-        counted=views.counted,
+        counted=counted,
         day=views.day,
         meant=views.meant,
         percent=views.percent,
