@@ -81,11 +81,15 @@ def open_collection(folder: Path) -> sa.Engine:
         )
     check_owner(path)
     engine = tables.connect(path)
-    if schema_of(engine) != tables.SCHEMA:
-        from rag.migrations import upgrade  # Alembic takes a while to import
+    try:
+        if schema_of(engine) != tables.SCHEMA:
+            from rag.migrations import upgrade  # Alembic takes a while to import
 
-        with FileLock(folder / _CREATING):
-            upgrade(engine, path, folder / BACKUPS)
+            with FileLock(folder / _CREATING):
+                upgrade(engine, path, folder / BACKUPS)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
