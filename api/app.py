@@ -15,10 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import docs, examples, jobs, observe, questions, web
+from api import examples, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
+from api.methods import HeadAsGet, methods_of
 from api.problems import problem, problem_of
 from api.questions import Engine, get_inference
 from api.schemas import (
@@ -73,7 +74,7 @@ def create_app(
         # The first question should not pay for loading the reader; what keeps it from being
         # loaded is told to each.
         await run_in_threadpool(wait, [inference.loaded])
-        async with jobs.running(app, engine, settings.jobs_kept_days):
+        async with jobs.running(app, engine, settings.jobs_kept_days, inference.refuse):
             yield
         await run_in_threadpool(inference.stop, _STOP_S)
 
@@ -98,9 +99,9 @@ def create_app(
     _add_routes(app)
     app.include_router(jobs.router)
     web.install(app)
-    docs.install(app)
     observe.install(app, settings.log_questions)
     _document_problems(app)
+    app.add_middleware(HeadAsGet)
     if access is not None:
         add_guard(app, engine, access)
     app.add_middleware(RequestLimits)
@@ -251,10 +252,13 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = problem(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names those of the first route only.
+        response.headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
     return response
 
 

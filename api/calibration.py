@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from api.evaluation import ingest_gold
-from api.progress import counted, progress_bar, say
+from api.progress import progress_bar, say
 from eval.calibrate import Case, Fit, fit, read_cases
 from eval.gold import Gold, load_gold
 from eval.run import require_articles
 from rag.checkpoint import config_path
+from rag.counted import counted
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.reader import ReaderConfig

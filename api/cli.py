@@ -25,6 +25,7 @@ from api.options import (
 )
 from api.stats import app as stats_app
 from api.stories import app as stories_app
+from rag.counted import counted
 from rag.errors import DatelineError, InputError
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ def ingest(
     else:
         print(
             f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged, "
-            f"{result.skipped} skipped; the collection holds {articles} articles "
-            f"({passages} passages)"
+            f"{result.skipped} skipped; the collection holds "
+            f"{counted(articles, 'article')} ({counted(passages, 'passage')})"
         )
     if note := foreign_note(fate.language for fate in fates):
         print(f"dateline: {note}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.options import DataDir, read_settings
+from rag.counted import counted
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def export(
         except OSError as error:
             raise InputError(f"cannot write {out}: {error.strerror or error}") from error
     left_out = len({judgement.question for judgement in judgements}) - len(lines)
-    note = f"{len(lines)} questions written"
+    note = f"{counted(len(lines), 'question')} written"
     if left_out:
         note += f", {left_out} left out: only wrong answers of them are known"
     print(f"dateline: {note}", file=sys.stderr)

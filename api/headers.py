@@ -1,4 +1,4 @@
-"""The headers that every response carries: what a browser may do with it, which is nothing."""
+"""The headers that every response carries: what may be done with it, which is nothing."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +10,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # What a key opens is no shared cache's to keep.
+    "Cache-Control": "no-store",
 }
 
 

@@ -102,11 +102,8 @@ class Inference:
             )
             self._thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Refuse what waits, finish the call at hand, and close the engine.
-
-        If the call takes longer than `timeout_s` seconds, it goes on with the engine open.
-        """
+    def refuse(self) -> None:
+        """Refuse what waits and what comes; returns at once."""
         with self._changed:
             self._stopping = True
             refused = [*self._questions, *self._behind]
@@ -115,6 +112,13 @@ class Inference:
             self._changed.notify()
         for call in refused:
             _fail(call, UnavailableError("the server is shutting down", retry_after=5))
+
+    def stop(self, timeout_s: float) -> None:
+        """Refuse what waits, finish the call at hand, and close the engine.
+
+        If the call takes longer than `timeout_s` seconds, it goes on with the engine open.
+        """
+        self.refuse()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         if not self.running and self.loaded.done() and self.loaded.exception() is None:

@@ -29,12 +29,19 @@ from rag.types import JobInput
 
 _EVENT_ARTICLES = 100
 _POLL_S = 0.5
+_BATCH_S = 3.0
 _DAY_S = 86_400.0
 
 
 @asynccontextmanager
-async def running(app: FastAPI, engine: Dateline, kept_days: float) -> AsyncIterator[None]:
-    """Work off the collection's jobs meanwhile; at a signal to exit, only the batch at hand."""
+async def running(
+    app: FastAPI, engine: Dateline, kept_days: float, give_up: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Work off the collection's jobs meanwhile; at a signal to exit, only the batch at hand.
+
+    One long article can be minutes of embedding: if the batch is not done in time, `give_up`, which
+    refuses to embed any more, ends it. The job goes on with that batch at the next start.
+    """
     runner = JobRunner(engine.jobs, engine.ingest_batch, kept_days * _DAY_S)
     app.state.job_runner = runner
     runner.start()
@@ -42,7 +49,9 @@ async def running(app: FastAPI, engine: Dateline, kept_days: float) -> AsyncIter
         with _at_exit_signal(runner.drain):
             yield
     finally:
-        await run_in_threadpool(runner.stop)
+        if not await run_in_threadpool(runner.stop, _BATCH_S):
+            give_up()
+            await run_in_threadpool(runner.stop, _BATCH_S)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.options import AsJson, DataDir, read_settings
+from api.options import AsJson, DataDir, print_json, read_settings
 from rag.keys import Scope
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def create(
     with _open(read_settings(data_dir)) as store:
         key = store.create_key(name, scope)
     if as_json:
-        print(json.dumps({"name": name.strip(), "scope": scope, "key": key}))
+        print_json(json.dumps({"name": name.strip(), "scope": scope, "key": key}))
     else:
         print(key)
         print(
@@ -47,7 +47,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         keys = store.keys()
     if as_json:
         rows = [{"name": k.name, "scope": k.scope, "created": str(k.created)} for k in keys]
-        print(json.dumps({"keys": rows}, ensure_ascii=False))
+        print_json(json.dumps({"keys": rows}, ensure_ascii=False))
         return
     for key in keys:
         print(f"{key.created}  {key.scope:5}  {key.name}")
@@ -66,7 +66,7 @@ def revoke(
         store.revoke_key(name)
         left = len(store.keys())
     if as_json:
-        print(json.dumps({"revoked": name}, ensure_ascii=False))
+        print_json(json.dumps({"revoked": name}, ensure_ascii=False))
         return
     print(f"revoked {name}")
     if not left:

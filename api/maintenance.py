@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.options import AsJson, DataDir, read_settings
+from api.options import AsJson, DataDir, print_json, read_settings
+from rag.counted import counted
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def doctor(
             "problems": [asdict(problem) for problem in problems],
             "repaired": repaired,
         }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        print_json(json.dumps(document, indent=2))
     else:
         for sentence in repaired:
             print(f"done: {sentence}")
@@ -111,7 +112,7 @@ def backup(
     with progress_bar("pages") as bar:
         task = bar.add_task("Copying", total=None)
         number = back_up(folder, file, lambda n, total: bar.update(task, completed=n, total=total))
-    _report(as_json, file, number, f"backed up {number} articles to {file}")
+    _report(as_json, file, number, f"backed up {counted(number, 'article')} to {file}")
 
 
 @app.command(epilog="Example: dateline restore news-2024-03-01.sqlite3 --data-dir new-folder")
@@ -140,11 +141,11 @@ def restore(
 
             number = transfer(file, folder, url, show)
     where = folder if url is None else "the database"
-    _report(as_json, folder, number, f"restored {number} articles into {where}")
+    _report(as_json, folder, number, f"restored {counted(number, 'article')} into {where}")
 
 
 def _report(as_json: bool, path: Path, articles: int, sentence: str) -> None:
     if as_json:
-        sys.stdout.write(json.dumps({"path": str(path), "articles": articles}) + "\n")
+        print_json(json.dumps({"path": str(path), "articles": articles}))
     else:
         print(sentence)

@@ -37,11 +37,6 @@ def say(message: str) -> None:
     print(f"dateline: {message}", file=sys.stderr, flush=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 update", "2 updates"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 class _Rate(ProgressColumn):
     def __init__(self, unit: str) -> None:
         super().__init__()

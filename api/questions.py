@@ -58,7 +58,7 @@ async def ask(
     """The exact words that answer a question, with their citations."""
     question = check_question(asked.question)
     top_k = engine.top_k if asked.top_k is None else asked.top_k
-    reply = await _in_turn(
+    reply = await in_turn(
         request,
         lambda: engine.ask(
             question,
@@ -82,11 +82,11 @@ async def search(
 ) -> SearchResponse:
     """The passages that fit a query best."""
     query = check_question(asked.query)
-    hits = await _in_turn(request, lambda: engine.search(query, asked.limit), passages=1)
+    hits = await in_turn(request, lambda: engine.search(query, asked.limit), passages=1)
     return SearchResponse(query=asked.query, hits=[HitOut.of(hit) for hit in hits])
 
 
-async def _in_turn(request: Request, run: Callable[[], T], passages: int) -> T:
+async def in_turn(request: Request, run: Callable[[], T], passages: int) -> T:
     """What `run` returns on the inference thread; ClientDisconnect if the client goes before."""
     inference = await get_inference(request)
     result: asyncio.Future[T] = asyncio.wrap_future(inference.submit(run, passages))

@@ -72,8 +72,14 @@ def add_guard(app: FastAPI, engine: Dateline, access: Access) -> None:
             CORSMiddleware,
             allow_origins=access.origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
-            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After"],
+            allow_headers=[
+                *("Authorization", "X-API-Key", "Content-Type"),
+                *("Idempotency-Key", "Last-Event-ID", "X-Request-ID"),
+            ],
+            expose_headers=[
+                *("Location", "Retry-After", "X-Request-ID"),
+                *("RateLimit", "RateLimit-Policy"),
+            ],
         )
     _document(app)
 

@@ -18,6 +18,7 @@ from api.limits import TimedProtocol
 from api.logs import log_config
 from api.security import Access, check_host
 from rag.collection import DATABASE_FILE
+from rag.counted import counted
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.ray_reader import RayReader, reading_on_ray
@@ -63,7 +64,7 @@ def run(settings: Settings, host: str, port: int, workers: int, on_ray: bool = F
         signal.signal(signal.SIGTERM, lambda *_: None)
         articles, _ = engine.counts()
         print(
-            f"Dateline serves {articles} articles from {settings.data_dir} on "
+            f"Dateline serves {counted(articles, 'article')} from {settings.data_dir} on "
             f"http://{host}:{port} (API page: http://{host}:{port}/docs)"
         )
         if workers == 1:

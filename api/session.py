@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from rag.counted import counted
 from rag.errors import DatelineError, InputError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def run_session(engine: "Dateline", scope: Scope) -> None:
     console = output()
     articles, _ = engine.counts()
     engine.reader  # noqa: B018 - loaded before the first question, not in it
-    print(f"{articles} articles. Ask, or :help; Ctrl-D ends.")
+    print(f"{counted(articles, 'article')}. Ask, or :help; Ctrl-D ends.")
     with _remembering():
         while True:
             try:

@@ -1,12 +1,10 @@
 """The command that shows a collection in numbers."""
 
-import sys
-
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from api.options import AsJson, DataDir, read_settings
+from api.options import AsJson, DataDir, print_json, read_settings
 
 app = typer.Typer()
 
@@ -41,7 +39,7 @@ def stats(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     with Store.open(settings.folder, settings.url) as store:
         overview = store.overview()
     if as_json:
-        sys.stdout.write(CollectionOut.of(overview).model_dump_json(indent=2) + "\n")
+        print_json(CollectionOut.of(overview).model_dump_json(indent=2))
         return
     console = Console(highlight=False)
     for name, value in lines(overview).items():

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.answers import timeline
+from rag.counted import counted
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
 _SHORT = 160
@@ -60,14 +61,14 @@ def print_reply(reply: Reply, console: Console) -> None:
             line.append(f" = {days}")
         line.append(f"   {answer.confidence:.0%} sure", style="dim")
         count = answer.independent_sources
-        sources = "1 source" if count == 1 else f"{count} independent sources"
+        sources = "1 source" if count == 1 else counted(count, "independent source")
         line.append(f", {sources}", style="dim")
         console.print(line)
         for citation in answer.citations[:_CITED]:
             _print_citation(console, citation)
         if (unseen := len(answer.citations) - _CITED) > 0:
-            more = "source" if unseen == 1 else "sources"
-            _print_indented(console, Text(f"and {unseen} {more} more: see --json", "dim"), 2)
+            more = counted(unseen, "source")
+            _print_indented(console, Text(f"and {more} more: see --json", "dim"), 2)
             console.print()
     rivals = [a for a in reply.answers[len(shown) :] if a.confidence >= shown[0].confidence / 2]
     others = rivals if reply.answered else ()
@@ -150,7 +151,7 @@ def print_explanation(reply: Reply, console: Console) -> None:
     """What was read, and what took how long."""
     timings = reply.timings
     console.print(
-        f"\nread {len(reply.hits)} passages; retrieve {timings.retrieve:.0f} ms, "
+        f"\nread {counted(len(reply.hits), 'passage')}; retrieve {timings.retrieve:.0f} ms, "
         f"read {timings.read:.0f} ms, total {timings.total:.0f} ms; "
         f"{reply.encoder}, {reply.reader}"
     )
@@ -184,10 +185,9 @@ def print_stories(stories: Sequence[Story], total: int, console: Console) -> Non
 def print_story(story: Story, console: Console) -> None:
     """The story's title, dates, outlets and number of articles, and a line for each of them."""
     days = [day for day in (story.first_published, story.last_published) if day]
-    number = len(story.tellings)
     parts = [
         " to ".join(dict.fromkeys(day.isoformat() for day in days)),
-        "1 article" if number == 1 else f"{number} articles",
+        counted(len(story.tellings), "article"),
         ", ".join(story.sources),
     ]
     title = story.tellings[0].article.title or "(untitled)"

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from api.progress import counted, progress_bar, say
+from api.progress import progress_bar, say
 from embeddings.encoder import DEFAULT_ENCODER, packaged_model_folder
 from embeddings.runtime import quiet, usable_cores
 from eval.examples import dev_questions, find_among, training_examples
 from eval.gold import Question, load_gold
 from eval.metrics import exact_match, f1, mean
 from rag.checkpoint import DEFAULT_READER, checkpoint_folder, checkpoint_tokenizer, packaged_model
+from rag.counted import counted
 from rag.engine import Dateline
 from rag.errors import InputError
 from rag.formats import read_articles

@@ -69,10 +69,14 @@ class JobRunner:
         self._stopping.set()
         self._wake.set()
 
-    def stop(self) -> None:
-        """Finish the batch at hand; what is left of the job goes on at the next start."""
+    def stop(self, timeout_s: float | None = None) -> bool:
+        """Finish the batch at hand; what is left of the job goes on at the next start.
+
+        Whether it has come to that, within `timeout_s` seconds if they are given.
+        """
         self.drain()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _loop(self) -> None:
         prune_at = 0.0
@@ -87,7 +91,10 @@ class JobRunner:
                     self._wake.clear()
                 else:
                     self._run(claim)
-            except Exception:
+            except Exception as error:
+                if self.stopping:
+                    logger.info("an ingest job goes on at the next start (%s)", error)
+                    return
                 # As a full disk: the job waits, and goes on once it can.
                 logger.exception("ingest jobs pause for %.0f s", _RETRY_S)
                 self._stopping.wait(_RETRY_S)

@@ -1,6 +1,7 @@
 """A collection in numbers."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -57,8 +58,14 @@ def read(connection: sa.Connection, index: Path) -> Overview:
         last_published=row.last,
         languages={language or UNKNOWN_LANGUAGE: count for language, count in languages},
         database_bytes=backend_of(connection).size(connection),
-        index_bytes=sum(map(_size, index.rglob("*"))),
+        index_bytes=sum(map(_size, _files(index))),
     )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Not by `rglob`, which raises where a generation is removed meanwhile."""
+    for inside, _, names in os.walk(folder):
+        yield from (Path(inside, name) for name in names)
 
 
 def _size(path: Path) -> int:

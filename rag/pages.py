@@ -16,11 +16,13 @@ from markdown_it.token import Token
 
 from rag.cleaning import canonical, same
 from rag.errors import UnreadableError
+from rag.wrapping import unwrapped
 
 
 def text_fields(raw: bytes) -> Mapping[str, object]:
-    """Raises UnreadableError for what is no text."""
-    return {"text": _decode(raw)}
+    """A line a paragraph, however the file is wrapped. Raises UnreadableError for what is no
+    text."""
+    return {"text": unwrapped(canonical(_decode(raw)))}
 
 
 def _decode(raw: bytes, charset: str = "utf-8") -> str:

@@ -11,6 +11,7 @@ from rag import database as tables
 from rag import generations, passage_store, sqlite, story_store
 from rag.backends import backend_of
 from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
+from rag.counted import counted
 from rag.doctor import articles_of, examine, files_that_can_go
 from rag.durable import replace_durably
 from rag.errors import CorruptError
@@ -43,7 +44,8 @@ def repair(
         if damaged:
             file = _quarantine(engine, folder / QUARANTINE, damaged)
             done.append(
-                f"moved {_articles(len(damaged))} with a damaged text to {file}: ingest them again"
+                f"moved {counted(len(damaged), 'article')} with a damaged text to {file}: "
+                "ingest them again"
             )
         for article_id in set(articles_of(problems, "passages")) - set(damaged):
             store.put(embed([store.get(article_id)]))
@@ -160,7 +162,3 @@ def _in_portions(connection: sa.Connection) -> Iterator[list[Article]]:
     for some in tables.portions(ids):
         query = sa.select(tables.articles).where(tables.articles.c.id.in_(some))
         yield [tables.row_article(row) for row in connection.execute(query)]
-
-
-def _articles(number: int) -> str:
-    return "1 article" if number == 1 else f"{number} articles"

@@ -95,6 +95,45 @@ def assert_problem(response: httpx2.Response, status: int) -> dict[str, Any]:
     return problem
 
 
+# --- methods
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/articles/storm", "/v1/jobs", "/", "/articles"])
+def test_head_says_what_get_would_without_its_body(untouched: TestClient, path: str) -> None:
+    got, headed = untouched.get(path), untouched.head(path)
+    assert headed.status_code == got.status_code == 200
+    assert headed.content == b""
+    differs = {"x-request-id"}
+    for name in got.headers.keys() - differs:
+        assert headed.headers[name] == got.headers[name], name
+
+
+def test_head_of_events_does_not_wait_for_them(client: TestClient) -> None:
+    job = client.post("/v1/jobs", json=[STORM]).headers["location"]
+    headed = client.head(f"{job}/events")
+    assert headed.headers["content-type"].startswith("text/event-stream")
+    assert headed.content == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/articles/storm", "GET, HEAD, DELETE"),
+        ("PUT", "/v1/articles", "GET, HEAD, POST"),
+        ("HEAD", "/v1/ask", "POST"),
+        ("GET", "/v1/ask", "POST"),
+        ("PUT", "/login", "GET, HEAD, POST"),
+        ("DELETE", "/v1/jobs", "GET, HEAD, POST"),
+    ],
+)
+def test_a_method_that_is_none_of_a_path_is_told_which_are(
+    untouched: TestClient, method: str, path: str, allowed: str
+) -> None:
+    response = untouched.request(method, path)
+    assert response.status_code == 405
+    assert response.headers["allow"] == allowed
+
+
 # --- asking
 
 
@@ -633,9 +672,3 @@ def test_the_examples_fit_each_other(client: TestClient) -> None:
     assert hits[0]["article_id"] == one["id"]
     (cited,) = examples["/v1/verify"]
     assert client.post("/v1/verify", json=cited["value"]).json()["valid"] is True
-
-
-def test_the_page_itself_is_there(client: TestClient) -> None:
-    response = client.get("/docs")
-    assert response.status_code == 200
-    assert response.headers["content-type"].startswith("text/html")

@@ -396,3 +396,26 @@ def test_it_is_fast(open_page: Callable[..., Page]) -> None:
     # Far above what is wanted (100 and 300 ms): a busy machine must not fail it.
     assert statistics.median(paints) < 1000
     assert statistics.median(answers) < 3000
+
+
+def test_the_page_of_the_api_runs_its_examples(open_page: Callable[..., Page]) -> None:
+    page = open_page("/docs")
+    assert_accessible(page)
+    search = page.get_by_role("region", name="POST /v1/search", exact=True)
+    search.get_by_role("button", name="Send").click()
+    expect(search.get_by_role("status")).to_have_text("200 OK")
+    expect(search.locator(".returned")).to_contain_text('"query": "water treaty"')
+    one = page.get_by_role("region", name="GET /v1/articles/{article_id}", exact=True)
+    one.get_by_role("textbox", name="article_id").fill("harbourwire-ferry-raised")
+    one.get_by_role("button", name="Send").click()
+    expect(one.locator(".returned")).to_contain_text("Sunken ferry lifted")
+    asked = page.get_by_role("region", name="POST /v1/ask", exact=True)
+    asked.get_by_role("button", name="Only what was known on a day, from one outlet").click()
+    expect(asked.locator("textarea")).to_have_value(re.compile('"as_of": "2024-03-31"'))
+    assert_accessible(page)
+
+
+def test_the_page_of_the_api_fits_a_phone(open_page: Callable[..., Page]) -> None:
+    page = open_page("/docs", PHONE)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]

@@ -517,7 +517,9 @@ def test_every_path_that_gives_no_article_is_one_line(run: Run, tmp_path: Path) 
     missing, pattern = tmp_path / "nowhere", tmp_path / "*.docm"
     ran = run("ingest", missing, pattern, unknown, empty, good)
     assert ran.code == 1
-    assert ran.out.startswith("1 added, 0 updated, 0 unchanged, 4 skipped; ")
+    assert ran.out == (
+        "1 added, 0 updated, 0 unchanged, 4 skipped; the collection holds 1 article (1 passage)\n"
+    )
     reasons = skipped(ran)
     assert [reason.split(": ")[0] for reason in reasons] == [
         str(path) for path in (missing, pattern, unknown, empty)

@@ -11,12 +11,16 @@ from typing import Any
 import httpx2
 import pytest
 import sqlalchemy as sa
+from conftest import FakeEncoder, FakeReader
 from fastapi.testclient import TestClient
 
+from api import jobs as service_jobs
 from api.app import create_app
+from embeddings.encoder import Vectors
 from rag import job_inputs, job_runner, jobs
 from rag.engine import Dateline
 from rag.errors import BusyError, ConflictError, InputError, NotFoundError
+from rag.index import EmbeddedIndex
 from rag.job_inputs import count_articles, file_inputs, list_input, read_inputs
 from rag.job_runner import JobRunner
 from rag.jobs import Jobs
@@ -662,3 +666,28 @@ def test_a_stream_ends_when_the_server_is_to_exit(dateline: Dateline, queue: Job
 
     sent = streamed(dateline, job, runner, drain)
     assert [event["event"] for event in events(sent.decode())] == ["progress"]
+
+
+class SlowEncoder(FakeEncoder):
+    """Takes half a second for each portion."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        time.sleep(0.5)
+        return super().encode_passages(texts)
+
+
+def test_an_article_that_takes_minutes_does_not_hold_up_the_end_of_the_service(
+    store: Store, index: EmbeddedIndex, queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_jobs, "_BATCH_S", 0.2)
+    engine = Dateline(store, index, SlowEncoder(), FakeReader)
+    long = " ".join(f"Storm {n} came to the harbour in the night." for n in range(5_000))
+    with TestClient(create_app(engine)) as client:
+        sent = client.post("/v1/jobs", json=[{"id": "long", "text": long}])
+        wait(lambda: queue.get(sent.json()["id"]).state == "running")
+        time.sleep(0.5)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    (job,) = queue.page()
+    assert (job.state, job.processed) == ("queued", 0)
+    assert queue.claim("next", LEASE_S) is not None

@@ -1,5 +1,6 @@
 """A collection of an older release is brought to the present tables, or left as it was."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -111,3 +112,17 @@ def test_a_migration_that_fails_changes_nothing(
     assert described(folder / DATABASE_FILE) == before
     with Store.open(folder) as store:
         assert store.get("a").text == "A storm came"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="lists open files by /proc")
+def test_a_collection_that_is_refused_is_not_kept_open(tmp_path: Path) -> None:
+    Store.create(tmp_path / "data", "e5").close()
+    database = tmp_path / "data" / DATABASE_FILE
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(CollectionError, match="9999") as refused:
+        open_collection(tmp_path / "data")
+    assert refused.tb is not None  # whose frames hold what the garbage collector would close
+    held = [os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.exists()]
+    assert str(database) not in held

@@ -131,6 +131,7 @@ def test_a_route_is_logged_as_its_template(
 ) -> None:
     for method, path in (
         ("GET", "/v1/articles/storm"),
+        ("HEAD", "/v1/articles/storm"),
         ("GET", "/v1/articles/no/such"),
         ("PUT", "/v1/articles/storm"),
         ("DELETE", "/v1/articles/storm"),
@@ -140,6 +141,7 @@ def test_a_route_is_logged_as_its_template(
         client.request(method, path)
     assert [(line["method"], line["route"], line["status"]) for line in logged(lines)] == [
         ("GET", "/v1/articles/{article_id}", 200),
+        ("HEAD", "/v1/articles/{article_id}", 200),
         ("GET", "/v1/articles/{article_id}", 404),
         ("PUT", "/v1/articles/{article_id}", 405),
         ("DELETE", "/v1/articles/{article_id}", 204),

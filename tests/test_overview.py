@@ -2,11 +2,14 @@
 
 import json
 import logging
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import article, whole
@@ -77,6 +80,23 @@ def test_an_overview_measures_the_database_and_the_index(filled: Store, tmp_path
     assert overview.index_bytes == 1000
     on_disk = sum(path.stat().st_size for path in (tmp_path / "data").glob("dateline.sqlite3*"))
     assert overview.database_bytes == on_disk > 0
+
+
+def test_an_overview_is_had_while_a_generation_is_removed(
+    filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gen-1", "gen-2"):
+        (tmp_path / "data" / "index" / name).mkdir(parents=True)
+        (tmp_path / "data" / "index" / name / "vectors.faiss").write_bytes(b"1" * 1000)
+    scandir = os.scandir
+
+    def remove_first(path: Any) -> Any:
+        if str(path).endswith("gen-1"):
+            shutil.rmtree(path, ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", remove_first)
+    assert filled.overview().index_bytes == 1000
 
 
 def test_an_empty_collection_has_an_overview(store: Store) -> None:

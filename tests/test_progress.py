@@ -3,7 +3,8 @@
 import pytest
 
 from api import progress
-from api.progress import counted, progress_bar
+from api.progress import progress_bar
+from rag.counted import counted
 
 
 def test_off_a_terminal_a_line_says_how_far_it_is(
@@ -45,3 +46,4 @@ def test_one_is_no_plural() -> None:
         "1 update",
         "1,200 updates",
     ]
+    assert [counted(n, "story", "stories") for n in (1, 2)] == ["1 story", "2 stories"]

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,10 +95,13 @@ def test_what_cannot_be_asked_is_refused_without_waiting(client: TestClient, que
         assert inference_of(client).waiting == 0
 
 
-def ask_and_leave(app: FastAPI, leave: Callable[[], bool]) -> list[dict[str, Any]]:
+def ask_and_leave(
+    app: FastAPI, leave: Callable[[], bool], method: str, path: str, query: bytes = b""
+) -> list[dict[str, Any]]:
     """What the service sends to a client that goes once `leave` says so."""
     sent: list[dict[str, Any]] = []
-    messages = [{"type": "http.request", "body": json.dumps(QUESTION).encode()}]
+    body = json.dumps(QUESTION).encode() if method == "POST" else b""
+    messages = [{"type": "http.request", "body": body}]
 
     async def receive() -> dict[str, Any]:
         if messages:
@@ -112,11 +117,11 @@ def ask_and_leave(app: FastAPI, leave: Callable[[], bool]) -> list[dict[str, Any
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "POST",
+        "method": method,
         "scheme": "http",
-        "path": "/v1/ask",
-        "raw_path": b"/v1/ask",
-        "query_string": b"",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
         "root_path": "",
         "headers": [(b"content-type", b"application/json")],
         "server": ("testserver", 80),
@@ -126,15 +131,46 @@ def ask_and_leave(app: FastAPI, leave: Callable[[], bool]) -> list[dict[str, Any
     return sent
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "query"), [("POST", "/v1/ask", b""), ("GET", "/", b"q=When+did+it+come?")]
+)
 def test_a_question_whose_client_has_gone_is_not_read(
-    client: TestClient, dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    dateline: Dateline,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    query: bytes,
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(dateline, "ask", lambda question, **_: asked.append(question))
     inference = inference_of(client)
     with busy(client):
-        sent = ask_and_leave(client.app, lambda: inference.waiting == 1)  # type: ignore[arg-type]
+        app: FastAPI = client.app  # type: ignore[assignment]
+        sent = ask_and_leave(app, lambda: inference.waiting == 1, method, path, query)
         assert sent[0]["status"] == 499
         inference.check_room()
     inference.submit(lambda: None, 1).result(WAIT_S)
     assert asked == []
+
+
+def test_pages_that_wait_for_an_answer_take_no_thread_from_other_routes(
+    dateline: Dateline,
+) -> None:
+    questions = 50  # more than the threads there are for all routes
+    with (
+        TestClient(create_app(dateline, Settings(deadline=300))) as client,
+        ThreadPoolExecutor(questions) as readers,
+    ):
+        with busy(client):
+            asking = [
+                readers.submit(client.get, path, params={"q": "When?"})
+                for _ in range(questions // 2)
+                for path in ("/", "/articles")
+            ]
+            until = time.monotonic() + WAIT_S
+            while inference_of(client).waiting < questions and time.monotonic() < until:
+                time.sleep(0.01)
+            assert inference_of(client).waiting == questions
+            assert client.get("/v1/articles").status_code == 200
+        assert {page.result(WAIT_S).status_code for page in asking} == {200}

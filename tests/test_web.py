@@ -316,6 +316,9 @@ def test_what_a_page_loads_is_there_and_may_be_kept_for_ever(client: TestClient)
         assert file.status_code == 200
         assert "immutable" in file.headers["cache-control"]
         assert hashlib.sha256(file.content).hexdigest().startswith(address.partition("?v=")[2])
+        # A page of another version, met while one is rolled out.
+        for other in (address.partition("?")[0], f"{address}0"):
+            assert client.get(other).headers["cache-control"] == "no-cache"
     assert client.get("/static/..%2Fpages.py").status_code == 404
 
 

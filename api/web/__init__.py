@@ -2,12 +2,18 @@
 
 from fastapi import FastAPI
 
-from api.web import articles, login, questions
+from api.web import articles, login, questions, reference
 from api.web.pages import static_router
 
 
 def install(app: FastAPI) -> None:
     """Add the page to the service; it finds the collection in `app.state.engine`, the jobs' runner
     in `app.state.job_runner`."""
-    for router in (questions.router, articles.router, login.router, static_router):
+    for router in (
+        questions.router,
+        articles.router,
+        login.router,
+        reference.router,
+        static_router,
+    ):
         app.include_router(router, include_in_schema=False)

@@ -3,18 +3,19 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 
 from api.jobs import AllJobs, Runner
-from api.questions import Engine
+from api.questions import Engine, in_turn
 from api.web import views
-from api.web.pages import Models, PageRoute, is_htmx, render
+from api.web.pages import PageRoute, is_htmx, render
 from rag.citations import find_quote
+from rag.engine import check_question
 from rag.errors import InputError
 from rag.fields import article_from_mapping
 from rag.job_inputs import MAX_ARTICLES, count_articles, file_inputs
-from rag.types import Article, Ingested, Passage, Skipped, Span, Story
+from rag.types import Article, Hit, Ingested, Passage, Skipped, Span, Story
 
 _PAGE = 50
 _FOUND = 30
@@ -25,11 +26,23 @@ Page = Annotated[int, Query(ge=1, le=10**6)]
 router = APIRouter(route_class=PageRoute)
 
 
+async def _found(request: Request, engine: Engine, q: str = "") -> list[Hit]:
+    """The passages in which the words are found, best first."""
+    if not q.strip():
+        return []
+    query = check_question(q)
+    return await in_turn(request, lambda: engine.search(query, _FOUND), passages=1)
+
+
 @router.get("/articles")
-def list_articles(engine: Engine, models: Models, q: str = "", page: Page = 1) -> Response:
+def list_articles(
+    engine: Engine,
+    hits: Annotated[list[Hit], Depends(_found)],
+    q: str = "",
+    page: Page = 1,
+) -> Response:
     """The articles, newest first, or those in which words are found."""
     total, _ = engine.counts()
-    hits = models.submit(lambda: engine.search(q, _FOUND), 1).result() if q.strip() else []
     found = {hit.passage.article.id: hit.passage for hit in reversed(hits)}
     listed = [] if q.strip() else engine.articles(_PAGE, (page - 1) * _PAGE)
     return render(

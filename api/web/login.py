@@ -15,9 +15,9 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/login")
-def login(request: Request, next: str = "/") -> Response:
+def login(next: str = "/") -> Response:
     """The form that takes a key."""
-    return render("login.html.j2", target=local(next), wrong=False, known=COOKIE in request.cookies)
+    return render("login.html.j2", target=local(next), wrong=False)
 
 
 @router.post("/login")
@@ -31,9 +31,7 @@ def show_key(
     sends it; and go where the reader wanted to."""
     target, presented = local(next), key.strip()
     if find(engine.keys(), presented.encode()) is None:
-        return render(
-            "login.html.j2", HTTPStatus.UNAUTHORIZED, target=target, wrong=True, known=False
-        )
+        return render("login.html.j2", HTTPStatus.UNAUTHORIZED, target=target, wrong=True)
     response = RedirectResponse(target, HTTPStatus.SEE_OTHER)
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, presented, httponly=True, samesite="strict", secure=secure)

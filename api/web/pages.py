@@ -3,23 +3,24 @@
 import hashlib
 import mimetypes
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from datetime import date
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
-from api.inference import Inference
-from api.questions import get_inference
+from api.security import COOKIE
 from api.web import views
+from rag.counted import counted
 from rag.errors import DatelineError, InputError
 
 HEADERS = {
@@ -32,8 +33,12 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     # One address gives a page or, to htmx, a part of it.
     "Vary": "HX-Request",
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, no-cache",
 }
+
+
+_signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
+"""Whether the browser keeps a key that it can be asked to forget."""
 
 
 @cache
@@ -60,7 +65,7 @@ def _environment() -> Environment:
     environment.filters.update(
         age=views.age,
         certainty=views.certainty,
-        counted=views.counted,
+        counted=counted,
         day=views.day,
         meant=views.meant,
         percent=views.percent,
@@ -68,7 +73,10 @@ def _environment() -> Environment:
         web_address=views.web_address,
     )
     environment.globals.update(
-        article_url=views.article_url, static_url=static_url, today=date.today
+        article_url=views.article_url,
+        signed_in=_signed_in.get,
+        static_url=static_url,
+        today=date.today,
     )
     return environment
 
@@ -85,9 +93,6 @@ def is_htmx(request: Request) -> bool:
     """Whether a part of the page is asked for, by the script in it."""
     wanted = request.headers.get("HX-Request") == "true"
     return wanted and request.headers.get("HX-History-Restore-Request") != "true"
-
-
-Models = Annotated[Inference, Depends(get_inference)]
 
 
 def from_this_site(request: Request) -> bool:
@@ -110,6 +115,7 @@ class PageRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            _signed_in.set(COOKIE in request.cookies)
             try:
                 if request.method == "POST" and not from_this_site(request):
                     raise HTTPException(
@@ -158,11 +164,15 @@ static_router = APIRouter(route_class=PageRoute)
 
 
 @static_router.get("/static/{name}")
-def static_file(name: str) -> Response:
-    """A file that pages load; it never changes under its address."""
+def static_file(name: str, v: str = "") -> Response:
+    """A file that pages load; it never changes under the address that they give it.
+
+    Under another it is not kept: while a new version is rolled out, its pages may meet a worker
+    that still has the old file.
+    """
     if name not in _static():
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such file")
-    content, _ = _static()[name]
+    content, version = _static()[name]
     kind = mimetypes.guess_type(name)[0] or "text/plain"
-    year = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(content, media_type=kind, headers=year)
+    caching = "public, max-age=31536000, immutable" if v == version else "no-cache"
+    return Response(content, media_type=kind, headers={"Cache-Control": caching})

@@ -1,16 +1,17 @@
 """The pages on which a question is asked, and what readers say of its answers."""
 
-from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api import observe
-from api.questions import Engine
+from api.questions import Engine, in_turn
 from api.web import views
-from api.web.pages import Models, PageRoute, is_htmx, parse_day, render
+from api.web.pages import PageRoute, is_htmx, parse_day, render
 from api.web.suggestions import suggest
 from rag.answers import timeline
+from rag.engine import check_question
+from rag.types import Reply
 
 _RECENT = 30
 """Articles that the questions to begin with are taken from."""
@@ -18,32 +19,45 @@ _RECENT = 30
 router = APIRouter(route_class=PageRoute)
 
 
-@router.get("/")
-def ask(
-    request: Request,
-    engine: Engine,
-    models: Models,
+async def _asked(
     q: str = "",
     since: str = "",
     until: str = "",
     source: Annotated[list[str] | None, Query()] = None,
+) -> views.Asked:
+    """The question in the address. InputError for a day that is none."""
+    sources = tuple(dict.fromkeys(name for name in source or [] if name.strip()))
+    return views.Asked(q.strip(), parse_day(since), parse_day(until), sources)
+
+
+Asked = Annotated[views.Asked, Depends(_asked)]
+
+
+async def _reply(request: Request, engine: Engine, asked: Asked) -> Reply | None:
+    """What is answered, once the question has had its turn: no thread of the pages waits for it."""
+    if not asked.question:
+        return None
+    question = check_question(asked.question)
+    reply = await in_turn(
+        request,
+        lambda: engine.ask(question, since=asked.since, until=asked.until, sources=asked.sources),
+        passages=engine.top_k,
+    )
+    observe.asked(reply)
+    return reply
+
+
+@router.get("/")
+def ask(
+    request: Request,
+    engine: Engine,
+    asked: Asked,
+    reply: Annotated[Reply | None, Depends(_reply)],
 ) -> Response:
     """The question's box, and below it the answer to the question in the address."""
-    sources = tuple(dict.fromkeys(name for name in source or [] if name.strip()))
-    asked = views.Asked(q.strip(), parse_day(since), parse_day(until), sources)
-    values: dict[str, object] = {"asked": asked, "reply": None}
-    if asked.question:
-        work = partial(
-            engine.ask,
-            asked.question,
-            since=asked.since,
-            until=asked.until,
-            sources=asked.sources,
-        )
-        reply = models.submit(work, engine.top_k).result()
-        observe.asked(reply)
+    values: dict[str, object] = {"asked": asked, "reply": reply}
+    if reply is not None:
         values |= {
-            "reply": reply,
             "shown": views.shown(reply),
             "runners_up": views.runners_up(reply),
             "timeline": timeline(reply.answers) if reply.answered else [],

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from api.terminal import days_in_words
 from rag.chunking import sentence_around
+from rag.counted import counted
 from rag.types import Answer, Article, Citation, Reply
 
 _CERTAINTIES = (
@@ -26,11 +27,6 @@ def certainty(confidence: float) -> str:
 
 def percent(confidence: float) -> str:
     return f"{confidence:.0%}"
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """1 article, 2,000 articles."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def day(published: date) -> str:
