@@ -74,6 +74,9 @@ def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return CorruptError(damaged(path, error))
+        case sqlite3.SQLITE_ERROR if str(error).startswith("no such "):
+            # Every statement is made of the tables as they were created: a name was damaged.
+            return CorruptError(damaged(path, error))
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
             return CollectionError(
                 f"{path} cannot be read or written ({error}): check its disk, and who owns it"

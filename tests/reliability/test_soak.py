@@ -46,11 +46,11 @@ def ask_in_every_way(post: Callable[[str, object], int], number: int) -> None:
 
 
 def test_asking_leaves_no_memory_behind(
-    dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+    dateline: Dateline, caplog: pytest.LogCaptureFixture
 ) -> None:
     """On the fakes, in this process."""
-    # pytest keeps every record that reaches the root logger.
-    monkeypatch.setattr(logging.getLogger("dateline"), "propagate", False)
+    # pytest keeps every record; a test before this one may have begun to write a line a request.
+    caplog.set_level(logging.WARNING, "dateline")
     storms = [f"The storm {n} came to town. answer: Tuesday 3.5 it was." for n in range(20)]
     list(dateline.ingest(article(text, f"storm-{n}") for n, text in enumerate(storms)))
     process = psutil.Process()
