@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import examples, jobs, observe, questions, web
+from api import examples, ingest, jobs, observe, questions, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
@@ -24,29 +24,23 @@ from api.problems import problem, problem_of
 from api.questions import Engine, get_inference
 from api.schemas import (
     MOST_CITATIONS,
-    ArticleIn,
     ArticleOut,
     ArticlesOut,
     CitationIn,
-    Fate,
     FullArticleOut,
     Health,
-    IngestOut,
     ModelsOut,
     Problem,
     Readiness,
     StoriesOut,
     StoryOut,
     VerifyResponse,
-    storable,
 )
 from api.security import Access, add_guard
 from rag.engine import Dateline
 from rag.errors import DatelineError
-from rag.fields import article_from_mapping, article_of_item
 from rag.ray_reader import RayReader
 from rag.settings import Settings
-from rag.types import Article, Skipped
 
 logger = logging.getLogger("dateline")
 
@@ -90,6 +84,7 @@ def create_app(
     )
     app.state.engine = engine
     app.state.inference = inference
+    app.state.ingests = 0
     app.add_exception_handler(DatelineError, _on_dateline_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -97,6 +92,7 @@ def create_app(
     app.add_exception_handler(Exception, _on_crash)
     app.include_router(questions.router)
     _add_routes(app)
+    app.include_router(ingest.router)
     app.include_router(jobs.router)
     web.install(app)
     observe.install(app, settings.log_questions)
@@ -134,21 +130,6 @@ def _add_routes(app: FastAPI) -> None:
         cited = citations if isinstance(citations, list) else [citations]
         verdicts = [engine.verify(**citation.model_dump()) for citation in cited]
         return VerifyResponse.of(cited, verdicts)
-
-    @app.post("/v1/articles", tags=["articles"])
-    def add_articles(
-        engine: Engine,
-        articles: Annotated[
-            ArticleIn | list[ArticleIn | Any],
-            Body(openapi_examples=examples.ARTICLES),
-        ],
-    ) -> IngestOut:
-        """Add one article or many; each has its own status. A known id is replaced."""
-        if isinstance(articles, ArticleIn):
-            read = [article_from_mapping(articles.model_dump(exclude_none=True))]
-            return IngestOut.of([Fate.of(fate) for fate in engine.ingest(read)])
-        fates = engine.ingest(_article(item, n) for n, item in enumerate(articles))
-        return IngestOut.of([Fate.of(fate) for fate in fates])
 
     @app.get("/v1/articles", tags=["articles"])
     def list_articles(
@@ -218,18 +199,6 @@ def _document_problems(app: FastAPI) -> None:
                 if status >= "400":
                     schema = {"$ref": "#/components/schemas/Problem"}
                     response["content"] = {"application/problem+json": {"schema": schema}}
-
-
-def _article(item: object, number: int) -> Article | Skipped:
-    """One article of a list; what is wrong with it does not stop the others."""
-    fields = item.model_dump(exclude_none=True) if isinstance(item, ArticleIn) else item
-    try:
-        for value in fields.values() if isinstance(fields, dict) else ():
-            if isinstance(value, str):
-                storable(value)
-    except ValueError as error:
-        return Skipped(f"[{number}]", str(error))
-    return article_of_item(fields, number)
 
 
 async def _on_dateline_error(_request: Request, error: Exception) -> Response:

@@ -190,7 +190,9 @@ def test_the_unit_writes_where_systemd_lets_it() -> None:
 
 def test_the_unit_is_reached_from_this_machine_only() -> None:
     (command,) = unit("ExecStart")
-    assert parse(shlex.split(command)[1:])["host"] == "127.0.0.1"
+    arguments = shlex.split(command)[1:]
+    assert parse(arguments)["host"] == "127.0.0.1"
+    assert arguments == ["serve"]  # an option would beat what /etc/dateline.env says
     assert unit("IPAddressDeny") == ["any"]
     assert unit("IPAddressAllow") == ["localhost"]
 

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.inference import Inference
+from api.ingest import MAX_INGESTS
 from rag.engine import Dateline
 from rag.settings import Settings
 
@@ -174,3 +175,29 @@ def test_pages_that_wait_for_an_answer_take_no_thread_from_other_routes(
             assert inference_of(client).waiting == questions
             assert client.get("/v1/articles").status_code == 200
         assert {page.result(WAIT_S).status_code for page in asking} == {200}
+
+
+def test_ingests_without_room_are_429_and_take_no_thread_from_other_routes(
+    client: TestClient, dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, begun = threading.Event(), threading.Semaphore(0)
+
+    def ingest(_: object) -> list[object]:
+        begun.release()
+        assert let_go.wait(WAIT_S)
+        return []
+
+    monkeypatch.setattr(dateline, "ingest", ingest)
+    storm = {"text": "The storm came."}
+    with ThreadPoolExecutor(MAX_INGESTS) as writers:
+        writing = [
+            writers.submit(client.post, "/v1/articles", json=storm) for _ in range(MAX_INGESTS)
+        ]
+        try:
+            assert all(begun.acquire(timeout=WAIT_S) for _ in range(MAX_INGESTS))
+            assert_refused(client.post("/v1/articles", json=storm), 429, "POST /v1/jobs")
+            assert client.get("/v1/articles").json()["total"] == 1
+        finally:
+            let_go.set()
+        assert {response.result(WAIT_S).status_code for response in writing} == {200}
+    assert client.post("/v1/articles", json=storm).status_code == 200

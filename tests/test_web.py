@@ -292,6 +292,16 @@ def test_only_our_own_forms_may_post(
     assert dateline.counts()[0] == (2 if status == 303 else 3)
 
 
+def test_a_pasted_text_may_be_wrapped(client: TestClient, dateline: Dateline) -> None:
+    wrapped = (
+        "The storm reached the harbour of Portmore in the night\r\n"
+        "and took the roofs of the houses, the mayor said early\r\non Tuesday."
+    )
+    client.post("/add/text", data={"text": wrapped, "title": "Storm"}, headers=OURS)
+    (stored,) = dateline.articles()
+    assert stored.text == wrapped.replace("\r\n", " ")
+
+
 def test_every_post_of_the_page_asks_where_it_comes_from(filled: TestClient) -> None:
     for path in ("/delete", "/feedback", "/add/files", "/add/text"):
         assert filled.post(path).status_code == 403

@@ -11,11 +11,13 @@ from api.questions import Engine, in_turn
 from api.web import views
 from api.web.pages import PageRoute, is_htmx, render
 from rag.citations import find_quote
+from rag.cleaning import canonical
 from rag.engine import check_question
 from rag.errors import InputError
 from rag.fields import article_from_mapping
 from rag.job_inputs import MAX_ARTICLES, count_articles, file_inputs
 from rag.types import Article, Hit, Ingested, Passage, Skipped, Span, Story
+from rag.wrapping import unwrapped
 
 _PAGE = 50
 _FOUND = 30
@@ -132,7 +134,8 @@ def add_text(
     url: Annotated[str, Form()] = "",
 ) -> Response:
     """Add one article as it was pasted, and show it."""
-    fields = {"title": title, "source": source, "published": published, "url": url, "text": text}
+    fields = {"title": title, "source": source, "published": published, "url": url}
+    fields["text"] = unwrapped(canonical(text))
     article = article_from_mapping({k: v for k, v in fields.items() if k == "text" or v.strip()})
     for fate in engine.ingest([article]):
         assert not isinstance(fate, Skipped)
