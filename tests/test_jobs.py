@@ -668,7 +668,7 @@ class SlowEncoder(FakeEncoder):
 def test_an_article_that_takes_minutes_does_not_hold_up_the_end_of_the_service(
     store: Store, index: EmbeddedIndex, queue: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_jobs, "_BATCH_S", 0.2)
+    monkeypatch.setattr(service_jobs, "_BATCH_S", 1.0)
     engine = Dateline(store, index, SlowEncoder(), FakeReader)
     long = " ".join(f"Storm {n} came to the harbour in the night." for n in range(5_000))
     with TestClient(create_app(engine)) as client:
@@ -676,7 +676,7 @@ def test_an_article_that_takes_minutes_does_not_hold_up_the_end_of_the_service(
         wait(lambda: queue.get(sent.json()["id"]).state == "running")
         time.sleep(0.5)
         began = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10  # all of it takes 22
     (job,) = queue.page()
     assert (job.state, job.processed) == ("queued", 0)
     assert queue.claim("next", LEASE_S) is not None
