@@ -49,8 +49,8 @@ def test_asking_leaves_no_memory_behind(
     dateline: Dateline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the fakes, in this process."""
-    # pytest keeps every record that reaches the root logger.
-    monkeypatch.setattr(logging.getLogger("dateline"), "propagate", False)
+    # pytest keeps the records; an earlier test may have had the service set up its log here.
+    monkeypatch.setattr(logging.getLogger("dateline"), "disabled", True)
     storms = [f"The storm {n} came to town. answer: Tuesday 3.5 it was." for n in range(20)]
     list(dateline.ingest(article(text, f"storm-{n}") for n, text in enumerate(storms)))
     process = psutil.Process()
