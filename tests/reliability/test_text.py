@@ -45,7 +45,8 @@ SCRIPTS = st.text(
 def test_a_quote_is_the_slice_of_its_article_in_every_script(
     client: TestClient, before: str, word: str, after: str
 ) -> None:
-    word = "x" + "".join(word.split()) + "x"
+    # No letter of the question: what only repeats it is no answer.
+    word = "q" + "".join(word.split()) + "q"
     text = f"{before} the storm answer: {word} 3.5 {after}"
     added = client.post("/v1/articles", json={"id": "a", "text": text})
     assert added.status_code == 200
