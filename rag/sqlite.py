@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -146,14 +146,19 @@ def incarnation(_connection: sa.Connection) -> str:
 
 def written(engine: sa.Engine) -> int | None:
     path = name(engine.url)
-    files = [file for file in (path, f"{path}-wal") if os.path.exists(file)]
-    return max(os.stat(file).st_mtime_ns for file in files)
+    times = [os.stat(path).st_mtime_ns]
+    with suppress(FileNotFoundError):  # the last connection to close takes it away
+        times.append(os.stat(f"{path}-wal").st_mtime_ns)
+    return max(times)
 
 
 def size(connection: sa.Connection) -> int:
     path = name(connection.engine.url)
-    files = [Path(path + end) for end in ("", "-wal", "-shm", "-journal")]
-    return sum(file.stat().st_size for file in files if file.exists())
+    total = 0
+    for end in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            total += os.stat(path + end).st_size
+    return total
 
 
 def faults(connection: sa.Connection) -> list[str]:
