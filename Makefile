@@ -32,8 +32,8 @@ reliability: $(VENV)/installed-test
 # latency, memory, time to build), and what is beyond one machine, with nodes and servers killed
 scale: $(VENV)/installed-test
 	$(BIN)/python -m eval.scale --work .scale --json .scale/scale.json
-	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_milvus.py tests/test_milvus_scale.py \
-		tests/test_ray_cluster.py
+	DATELINE_SCALE=full $(BIN)/python -m pytest -s tests/test_passage_index.py tests/test_milvus.py \
+		tests/test_milvus_scale.py tests/test_ray_cluster.py tests/test_bench.py
 
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mkdocs build --strict --quiet

@@ -200,6 +200,9 @@ def test_imports_are_read_from_what_python_writes() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.skipif(
+    os.environ.get("DATELINE_SCALE") != "full", reason="takes a minute: DATELINE_SCALE=full"
+)
 def test_the_command_measures_a_collection_and_sets_it_beside_an_older_run(tmp_path: Path) -> None:
     run(tmp_path / "data", "ingest", ARTICLES)
     short = ["--questions", "3", "--seconds", "2", "--clients", "2"]

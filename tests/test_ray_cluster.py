@@ -70,6 +70,7 @@ def answers(client: httpx2.Client) -> list[object]:
     return [reply.json()["answers"] for reply in replies]
 
 
+@pytest.mark.skipif(not FULL, reason="takes half a minute: DATELINE_SCALE=full")
 def test_replicas_answer_as_the_reader_here_and_one_may_die(tmp_path: Path) -> None:
     run(tmp_path, "ingest", ARTICLES)
     with serving(tmp_path) as (client, _):
