@@ -82,22 +82,22 @@ def _measure(settings: Settings, wanted: Wanted) -> Bench:
             questions = [question.question for question in load_gold(wanted.gold).questions]
         if len(questions) < 2:
             raise InputError("too few questions to measure by: give a file of gold questions")
-        report = _reporter(progress, "Loading the models", 0)
+        report = _Reporter(progress, "Loading the models", 0)
         models = {"encoder": engine.encoder_name, "reader": engine.reader.name}
-        report = _reporter(progress, "Asking", min(wanted.questions, len(questions)))
+        report = _Reporter(progress, "Asking", min(wanted.questions, len(questions)))
         asked = ask_times(engine, questions[: wanted.questions + 3], wanted.seconds, report)
-        report = _reporter(progress, "Ingesting", len(articles))
+        report = _Reporter(progress, "Ingesting", len(articles))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             empty = settings.model_copy(update={"data_dir": Path(folder)})
             with Dateline.open(empty, create=True) as copy:
                 ingested = take_in(copy, articles, wanted.seconds, report)
         held = engine.counts()
-        _reporter(progress, f"{wanted.clients} clients", None)
+        _Reporter(progress, f"{wanted.clients} clients", None)
         with serving(settings) as (process, port):
             address = Address(port, wanted.key)
             loaded = load(address, questions, wanted.clients, wanted.seconds)
             resident = resident_mb(process.pid)
-        _reporter(progress, "Starting", None)
+        _Reporter(progress, "Starting", None)
         ask = ["-m", "api.cli", "ask", questions[0], "--json"]
         started = start_up(
             [sys.executable, *ask],
@@ -123,7 +123,7 @@ def _measure(settings: Settings, wanted: Wanted) -> Bench:
     }
 
 
-class _reporter:  # noqa: N801 - called like the function that it is to its users
+class _Reporter:
     """The bar's next part; called with how much of it is done."""
 
     def __init__(self, progress: Progress, name: str, total: int | None) -> None:

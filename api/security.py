@@ -55,7 +55,7 @@ class Access:
     def of(cls, settings: Settings) -> "Access":
         """What the settings say."""
         return cls(
-            rates_file=settings.data_dir.expanduser() / "rates",
+            rates_file=settings.folder / "rates",
             key_rate=settings.rate_limit,
             address_rate=settings.address_rate_limit,
             hosts=settings.allowed_hosts,

@@ -106,7 +106,7 @@ def resident_mb(process: int) -> float | None:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Ours for a child process, with the collection that is measured."""
-    return {**os.environ, "DATELINE_DATA_DIR": str(settings.data_dir.expanduser())}
+    return {**os.environ, "DATELINE_DATA_DIR": str(settings.folder)}
 
 
 @contextmanager
