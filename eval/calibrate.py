@@ -129,7 +129,10 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     cases = []
     for hits, answers in ways if docs else ways[1:2]:
         if hits:
-            spans = engine.spans(text, [hit.passage for hit in hits])
+            if hits is whole:
+                spans = engine.spans_of_articles(text, found[:1])
+            else:
+                spans = engine.spans(text, [hit.passage for hit in hits])
             cases.append(Case(question.id, text, answers, tuple(hits), tuple(spans)))
     return cases
 

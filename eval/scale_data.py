@@ -15,7 +15,6 @@ from embeddings.encoder import Vectors
 from rag import database as tables
 from rag import sqlite
 from rag.collection import DATABASE_FILE
-from rag.passage_store import EVERYTHING
 from rag.store import Embedded, Store
 from rag.types import Article, Passage
 
@@ -52,7 +51,7 @@ def read_real(store: Store, rng: np.random.Generator) -> Real:
     stored = (p for some in store.passages_after(0) for p in some)
     for _, group in groupby(stored, key=lambda p: p.article_id):
         some = list(group)
-        passages = store.live_passages([p.id for p in some], EVERYTHING)
+        passages = store.passages([p.id for p in some])
         article = passages[some[0].id].article
         items.append(
             Embedded(

@@ -17,7 +17,8 @@ class Abilities:
     stories are one answer. conflict: different answers with comparable support are disputed.
     dates: temporal answers carry their days, and a day in the question restricts the evidence.
     names: spelling variants of a name find each other. questions: careless questions and "Who
-    is X?" are understood.
+    is X?" are understood. stopping: the best passages are read first, and the others only where
+    the answer is not clear.
     """
 
     stories: bool = True
@@ -26,6 +27,7 @@ class Abilities:
     dates: bool = True
     names: bool = True
     questions: bool = True
+    stopping: bool = True
 
     def without(self, names: Iterable[str]) -> Self:
         """These, with the named ones off. Raises InputError for a name that is none of them."""

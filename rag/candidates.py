@@ -38,6 +38,25 @@ def _shortfalls(hits: Sequence[Hit], weight: float) -> dict[Passage, float]:
     return {hit.passage: weight * (best - hit.score) for hit in hits}
 
 
+def favour_first(spans: Sequence[Span], weight: float) -> list[Span]:
+    """The spans, best first; each lower by `weight` logits times the log of its paragraph's place.
+
+    News tells first what matters most. Retrieval, which ranks passages by the question, takes the
+    place of this; it is for articles that are read from beginning to end.
+    """
+    weighed = [
+        replace(span, score=span.score - weight * math.log1p(_paragraphs_before(span)))
+        for span in spans
+    ]
+    return sorted(weighed, key=lambda span: -span.score)
+
+
+def _paragraphs_before(span: Span) -> int:
+    """How many paragraphs of its article stand before that of the span."""
+    *before, _ = span.passage.article.text[: span.start].split("\n")
+    return sum(1 for paragraph in before if paragraph.strip())
+
+
 def _overlap(a: Span, b: Span) -> bool:
     return a.passage.article.id == b.passage.article.id and a.start < b.end and b.start < a.end
 

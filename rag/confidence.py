@@ -15,16 +15,18 @@ class Calibration:
     """What a reader's scores are worth.
 
     When candidates are ranked, `retrieval_weight` says how many logits one unit of a hit's score
-    is worth, and `relevance_weight` what the log probability of a passage's relevance counts. The
-    log odds that a candidate is right are `scale` for each logit of its score, `lead_weight` for
-    each of its lead over the others, `length_weight` for the log of how many words the question
-    has, function words left out, and `bias`: Platt scaling (1999) that knows that the best of many
-    equals is a guess, and that a short question can be taken in more ways. At `threshold` or more,
-    the answer is given.
+    is worth, `relevance_weight` what the log probability of a passage's relevance counts, and
+    `paragraph_weight`, in articles that are read whole, what a span loses for the log of its
+    paragraph's place. The log odds that a candidate is right are `scale` for each logit of its
+    score, `lead_weight` for each of its lead over the others, `length_weight` for the log of how
+    many words the question has, function words left out, and `bias`: Platt scaling (1999) that
+    knows that the best of many equals is a guess, and that a short question can be taken in more
+    ways. At `threshold` or more, the answer is given.
     """
 
     retrieval_weight: float = 10.0
     relevance_weight: float = 0.0
+    paragraph_weight: float = 0.0
     scale: float = 0.5
     lead_weight: float = 0.0
     length_weight: float = 0.0

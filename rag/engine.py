@@ -14,10 +14,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.encoder import DEFAULT_ENCODER, Encoder, load_encoder
+from embeddings.encoder import DEFAULT_ENCODER, Encoder, Vectors, load_encoder
+from embeddings.memo import Memo
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
 from rag.apposition import prefer_descriptions
+from rag.candidates import favour_first
 from rag.checkpoint import load_reader
 from rag.collection import INDEX
 from rag.embedding import batches, embed, nameless, renamed
@@ -31,6 +33,7 @@ from rag.passage_store import EVERYTHING, Filter
 from rag.period import Asked, period_of
 from rag.question import as_question, echoes
 from rag.reader import Reader
+from rag.reading import read_enough
 from rag.respelling import respell
 from rag.retriever import Retriever
 from rag.settings import Settings
@@ -43,6 +46,8 @@ logger = logging.getLogger("dateline")
 MAX_QUESTION_CHARACTERS = 2000
 MAX_SOURCES = 500
 """Each is a variable of one SQL statement, and SQLite takes only so many."""
+_REMEMBERED = 1000
+"""Vectors of sentences, about two kilobytes each with their text."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Dateline:
         self._top_k = top_k
         self._threshold = threshold
         self._abilities = abilities
+        self._sentences: Memo[str, Vectors] = Memo(_REMEMBERED)
         self._ingesting = threading.Lock()
 
     @classmethod
@@ -355,7 +361,17 @@ class Dateline:
         hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
         stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
-        reply = self._reply(reader, asked.question, hits, stories, began)
+        meant = self._meant(asked.question, [hit.passage for hit in hits])
+        read = partial(
+            read_enough,
+            meant,
+            hits,
+            stories,
+            reader.calibration,
+            partial(self._spans, meant),
+            self._abilities,
+        )
+        reply = self._reply(reader, asked.question, hits, stories, began, read)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
         )
@@ -364,11 +380,11 @@ class Dateline:
         """Answers from the whole text of the given articles, without retrieval."""
         reader = self.reader
         began = time.perf_counter()
+        asked = self._asked(check_question(question)).question
         hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
         stories = group_stories(articles)
-        return self._reply(
-            reader, self._asked(check_question(question)).question, hits, stories, began
-        )
+        read = partial(self.spans_of_articles, asked, articles)
+        return self._reply(reader, asked, hits, stories, began, read)
 
     def _reply(
         self,
@@ -377,9 +393,10 @@ class Dateline:
         hits: list[Hit],
         stories: Mapping[str, Sequence[Article]],
         began: float,
+        read_spans: Callable[[], list[Span]],
     ) -> Reply:
         retrieved = time.perf_counter()
-        spans = self.spans(question, [hit.passage for hit in hits])
+        spans = read_spans()
         read = time.perf_counter()
         calibration = reader.calibration
         answers = make_answers(
@@ -406,13 +423,27 @@ class Dateline:
         Where the question's words are mistyped it is read as the passages write them. What only
         repeats the question is left out, and of "Who is X?" what stands beside X gains.
         """
+        return self._spans(self._meant(question, passages), passages)
+
+    def spans_of_articles(self, question: str, articles: Sequence[Article]) -> list[Span]:
+        """What the reader finds in whole articles, best first; what they tell first gains."""
+        passages = [Passage(article, 0, len(article.text)) for article in articles]
+        weight = self.reader.calibration.paragraph_weight
+        return favour_first(self.spans(question, passages), weight)
+
+    def _meant(self, question: str, passages: Sequence[Passage]) -> str:
+        """The question with its mistyped words as the passages write them."""
+        if not self._abilities.questions:
+            return question
+        return respell(question, (passage.text for passage in passages), self._is_word)
+
+    def _spans(self, meant: str, passages: Sequence[Passage]) -> list[Span]:
         if not passages:
             return []
+        spans = self.reader.read(meant, passages)
         if not self._abilities.questions:
-            return self.reader.read(question, passages)
-        meant = respell(question, (passage.text for passage in passages), self._is_word)
-        spans = [s for s in self.reader.read(meant, passages) if not echoes(meant, s.text)]
-        return prefer_descriptions(meant, spans)
+            return spans
+        return prefer_descriptions(meant, [s for s in spans if not echoes(meant, s.text)])
 
     def _asked(self, question: str) -> Asked:
         """The question as it is searched and read, and the day that its words restrict it to."""
@@ -425,7 +456,10 @@ class Dateline:
 
     def _similarity(self, one: str, other: str) -> float:
         """Cosine of two sentences."""
-        first, second = self._encoder.encode_passages([one, other])
+        texts = [one, other]
+        first, second = self._sentences.get(
+            texts, lambda places: list(self._encoder.encode_passages([texts[i] for i in places]))
+        )
         return float(first @ second)
 
     def _is_word(self, word: str) -> bool:

@@ -96,26 +96,37 @@ def remove(connection: sa.Connection, article_ids: Sequence[str]) -> None:
         connection.execute(sa.delete(tables.passages).where(tables.passages.c.article_id.in_(some)))
 
 
-def live(connection: sa.Connection, ids: Sequence[int], where: Filter) -> dict[int, Passage]:
-    """Those of the passages that exist and whose articles pass the filter."""
-    found: dict[int, Passage] = {}
+def live(connection: sa.Connection, ids: Sequence[int], where: Filter) -> set[int]:
+    """Those of the ids whose passages exist and whose articles pass the filter."""
+    query = sa.select(tables.passages.c.id)
+    if where != EVERYTHING:
+        query = query.join_from(tables.passages, tables.articles).where(where.condition)
+    return {
+        passage_id
+        for some in tables.portions(ids)
+        for passage_id in connection.scalars(query.where(tables.passages.c.id.in_(some)))
+    }
+
+
+def read(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Passage]:
+    """Those of the passages that exist, each with its article."""
+    passages = tables.passages.c
+    columns = sa.select(passages.id, passages.article_id, passages.start, passages.end)
+    rows = [
+        row
+        for some in tables.portions(ids)
+        for row in connection.execute(columns.where(passages.id.in_(some)))
+    ]
+    # An article is long and has many passages: it is read once.
     articles: dict[str, Article] = {}
-    query = (
-        sa.select(
-            tables.passages.c.id.label("passage_id"),
-            tables.passages.c.start,
-            tables.passages.c.end,
-            tables.articles,
-        )
-        .join_from(tables.passages, tables.articles)
-        .where(where.condition)
-    )
-    for some in tables.portions(ids):
-        for row in connection.execute(query.where(tables.passages.c.id.in_(some))):
-            if row.id not in articles:
-                articles[row.id] = tables.row_article(row)
-            found[row.passage_id] = Passage(articles[row.id], row.start, row.end, row.passage_id)
-    return found
+    for some in tables.portions(list({row.article_id for row in rows})):
+        found = connection.execute(sa.select(tables.articles).where(tables.articles.c.id.in_(some)))
+        articles |= {row.id: tables.row_article(row) for row in found}
+    return {
+        row.id: Passage(articles[row.article_id], row.start, row.end, row.id)
+        for row in rows
+        if row.article_id in articles
+    }
 
 
 def ids(connection: sa.Connection, up_to_seq: int) -> NDArray[np.int64]:

@@ -4,18 +4,20 @@
 windows of a question go through the model together. The decoding is pure functions.
 """
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from embeddings.memo import Memo
 from embeddings.runtime import length_batches
 from rag.confidence import Calibration
 from rag.errors import ModelError
@@ -26,6 +28,8 @@ _SPANS_PER_WINDOW = 5
 # Passages go through the model in batches of similar length, padding counted: on two cores ten
 # passages take a sixth less time in batches of 512 tokens than in one.
 _BATCH_TOKENS = 512
+_REMEMBERED = 2000
+"""Readings of a passage, about a kilobyte each: those of the last 200 questions or more."""
 
 _QUOTES = {"“": "”", "‘": "’", "«": "»"}
 _CLOSING = {closing: opening for opening, closing in _QUOTES.items()}
@@ -143,36 +147,43 @@ def best_spans(
     return chosen
 
 
-def window_spans(
-    encoding: Any,
-    start: Logits,
-    end: Logits,
-    relevance: float,
-    passage: Passage,
-    max_tokens: int,
-) -> list[Span]:
-    """The best spans of one window of `passage`, scored against the window's null answer.
+class Mark(NamedTuple):
+    """A span of a text, by its offsets there, before anybody knows of which article the text is."""
 
-    `encoding` is a `tokenizers.Encoding` of (question, passage text); `start` and `end` may be
-    longer than it (padding). The null answer is the first token, as in SQuAD 2.0 (Devlin et
-    al., 2019).
+    start: int
+    end: int
+    score: float
+    relevance: float
+
+    def on(self, passage: Passage) -> Span:
+        """The span that it is in a passage of that text."""
+        start, end = passage.start + self.start, passage.start + self.end
+        return Span(passage, start, end, self.score, self.relevance)
+
+
+def window_marks(
+    encoding: Any, start: Logits, end: Logits, relevance: float, text: str, max_tokens: int
+) -> list[Mark]:
+    """The best spans of one window of a passage's `text`, scored against its null answer.
+
+    `encoding` is a `tokenizers.Encoding` of (question, text); `start` and `end` may be longer than
+    it (padding). The null answer is the first token, as in SQuAD 2.0 (Devlin et al., 2019).
     """
     size = len(encoding.ids)
     sequence = np.array([-1 if s is None else s for s in encoding.sequence_ids])
     null = float(start[0] + end[0])
-    spans = []
+    marks = []
     for first, last, score in best_spans(
         start[:size], end[:size], sequence == 1, max_tokens, _SPANS_PER_WINDOW
     ):
         # Whole words: a span may begin or end inside one, an answer may not.
         begin, _ = encoding.word_to_chars(encoding.word_ids[first], 1)
         _, finish = encoding.word_to_chars(encoding.word_ids[last], 1)
-        begin, finish = trim(passage.text, begin, finish)
+        begin, finish = trim(text, begin, finish)
         # No answer runs over the end of a paragraph.
-        if begin < finish and "\n" not in passage.text[begin:finish]:
-            begin, finish = passage.start + begin, passage.start + finish
-            spans.append(Span(passage, begin, finish, score - null, relevance))
-    return spans
+        if begin < finish and "\n" not in text[begin:finish]:
+            marks.append(Mark(begin, finish, score - null, relevance))
+    return marks
 
 
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -212,30 +223,49 @@ class ExtractiveReader:
             config.max_length, stride=config.stride, strategy="only_second"
         )
         self._pad_id = tokenizer.token_to_id("[PAD]") or tokenizer.token_to_id("<pad>") or 0
+        self._memo: Memo[bytes, list[Mark]] = Memo(_REMEMBERED)
         self.name = name
         self.calibration = config.calibration
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         question = shorten(question, self._plain)
-        windows: list[tuple[Passage, Any]] = []
-        encoded = self._windows.encode_batch([(question, p.text) for p in passages])
-        for passage, encoding in zip(passages, encoded, strict=True):
-            windows += [(passage, e) for e in (encoding, *encoding.overflowing)]
+        keys = [_content_key(question, passage) for passage in passages]
+        found = self._memo.get(
+            keys, lambda places: self._read(question, [passages[place] for place in places])
+        )
         spans: dict[tuple[str, int, int], Span] = {}
-        lengths = [len(encoding.ids) for _, encoding in windows]
+        for passage, marks in zip(passages, found, strict=True):
+            for span in (mark.on(passage) for mark in marks):
+                key = (passage.article.id, span.start, span.end)
+                if key not in spans or spans[key].score < span.score:
+                    spans[key] = span
+        return sorted(spans.values(), key=lambda span: -span.score)
+
+    def _read(self, question: str, passages: Sequence[Passage]) -> list[list[Mark]]:
+        """What is marked in each of the passages."""
+        encoded = self._windows.encode_batch([(question, p.text) for p in passages])
+        windows = [
+            (place, window)
+            for place, encoding in enumerate(encoded)
+            for window in (encoding, *encoding.overflowing)
+        ]
+        marks: list[list[Mark]] = [[] for _ in passages]
+        lengths = [len(window.ids) for _, window in windows]
         for batch in length_batches(lengths, _BATCH_TOKENS):
             start, end, relevance = self._model.run([windows[i][1] for i in batch], self._pad_id)
             for row, index in enumerate(batch):
-                passage, encoding = windows[index]
-                for span in window_spans(
-                    encoding,
+                place, window = windows[index]
+                marks[place] += window_marks(
+                    window,
                     start[row],
                     end[row],
                     float(relevance[row]),
-                    passage,
+                    passages[place].text,
                     self._config.max_answer_tokens,
-                ):
-                    key = (passage.article.id, span.start, span.end)
-                    if key not in spans or spans[key].score < span.score:
-                        spans[key] = span
-        return sorted(spans.values(), key=lambda span: -span.score)
+                )
+        return marks
+
+
+def _content_key(question: str, passage: Passage) -> bytes:
+    """All that the reading of a passage depends on: its text and the question."""
+    return hashlib.sha256(f"{question}\0{passage.text}".encode()).digest()

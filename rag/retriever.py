@@ -1,22 +1,27 @@
 """Passages for a question: dense and lexical rankings, fused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.encoder import Encoder
+from embeddings.encoder import Encoder, Vectors
+from embeddings.memo import Memo
 from rag.index import PassageIndex, Ranked
 from rag.passage_store import EVERYTHING, Filter
 from rag.store import Store
 from rag.stories import Shingles, fullest_first
-from rag.types import Hit, Passage
+from rag.types import Hit
 
 _DEPTH = 50
 _SAME_PASSAGE = 0.8
 """Share of a passage's shingles in another passage of its story from which it adds nothing."""
+
+_REMEMBERED = 1000
+"""Vectors of questions, about two kilobytes each with their text."""
 
 _NARROW = 16
 """A filter is narrow if the best of a ranking, this many for each that is wanted, hold too few
@@ -58,7 +63,7 @@ def fuse(rankings: Sequence[Ranking]) -> Ranked:
     return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
 
 
-def fold(hits: Sequence[Hit], stories: Mapping[str, str], k: int) -> list[Hit]:
+def fold(hits: Iterable[Hit], stories: Mapping[str, str], k: int) -> list[Hit]:
     """The first k hits that say different things: a story's passage comes once.
 
     `stories` names the story of each article id. A passage that another article of its story
@@ -108,7 +113,7 @@ def _fold(better: Hit, worse: Hit) -> Hit | None:
 
 
 class Retriever:
-    """Finds passages in one collection. Holds no state of its own."""
+    """Finds passages in one collection."""
 
     def __init__(
         self, store: Store, index: PassageIndex, encoder: Encoder, fold_stories: bool = True
@@ -117,27 +122,44 @@ class Retriever:
         self._store = store
         self._index = index
         self._encoder = encoder
+        self._vectors: Memo[str, Vectors] = Memo(_REMEMBERED)
 
     def retrieve(self, question: str, k: int, where: Filter) -> list[Hit]:
         """At most k passages that exist now and pass the filter, best first.
 
         What several articles of one story say is one hit.
         """
-        vector = self._encoder.encode_query(question)
+        (vector,) = self._vectors.get([question], lambda _: [self._encoder.encode_query(question)])
         depth = max(_DEPTH, k)
-        looked_up: dict[int, Passage | None] = {}
+        live: dict[int, bool] = {}
         searches: list[Search] = [
             lambda n, among: self._index.dense(vector, n, where, among),
             lambda n, among: self._index.lexical(question, n, where, among),
         ]
         passing = cache(lambda: self._store.passages_passing(where))
-        rankings = [self._live(search, depth, where, passing, looked_up) for search in searches]
-        fused = ((looked_up[passage_id], score) for passage_id, score in fuse(rankings))
-        hits = [Hit(passage, score) for passage, score in fused if passage is not None]
+        rankings = [self._live(search, depth, where, passing, live) for search in searches]
+        fused = fuse(rankings)
         if not self._fold_stories:
-            return hits[:k]
-        stories = self._store.story_ids({hit.passage.article.id for hit in hits})
-        return fold(hits, stories, k)
+            return list(islice(self._hits(fused, k), k))
+        stories: dict[str, str] = {}
+        return fold(self._hits(fused, 2 * k, stories), stories, k)
+
+    def _hits(
+        self, ranked: Ranked, portion: int, stories: dict[str, str] | None = None
+    ) -> Iterator[Hit]:
+        """The passages, so many at a time, for most are never looked at.
+
+        Into `stories` goes what names the story of each article, before its first passage comes.
+        """
+        for at in range(0, len(ranked), max(1, portion)):
+            some = ranked[at : at + portion]
+            passages = self._store.passages([passage_id for passage_id, _ in some])
+            if stories is not None:
+                articles = {passage.article.id for passage in passages.values()}
+                stories.update(self._store.story_ids(articles))
+            for passage_id, score in some:
+                if passage_id in passages:
+                    yield Hit(passages[passage_id], score)
 
     def _live(
         self,
@@ -145,26 +167,26 @@ class Retriever:
         depth: int,
         where: Filter,
         passing: Callable[[], _Ids],
-        looked_up: dict[int, Passage | None],
+        live: dict[int, bool],
     ) -> Ranking:
         """The best `depth` that are live and pass the filter.
 
         Asks for more until there are enough or the ranking ends: deleted passages and those
         that the filter shuts out are found out by the store; an index need not know. Where that
         takes too many, the filter is narrow, and only what passes it is searched: `passing` gives
-        the ids. What the store says of an id goes into `looked_up`, None for one that is out.
+        the ids. What the store says of an id goes into `live`.
         """
         wanted, among = depth, None
         while True:
             ranked = search(wanted, among)
-            new = [passage_id for passage_id, _ in ranked if passage_id not in looked_up]
-            passages = self._store.live_passages(new, where)
-            looked_up.update({passage_id: passages.get(passage_id) for passage_id in new})
-            live = [hit for hit in ranked if looked_up[hit[0]] is not None]
+            new = [passage_id for passage_id, _ in ranked if passage_id not in live]
+            found = self._store.live(new, where)
+            live.update({passage_id: passage_id in found for passage_id in new})
+            hits = [hit for hit in ranked if live[hit[0]]]
             ended = len(ranked) < wanted
-            if len(live) >= depth or ended:
-                cut = not ended or len(live) > depth
-                return Ranking(live[:depth], rest=live[depth - 1][1] if cut else 0.0)
+            if len(hits) >= depth or ended:
+                cut = not ended or len(hits) > depth
+                return Ranking(hits[:depth], rest=hits[depth - 1][1] if cut else 0.0)
             wanted *= 4
             if among is None and wanted > _NARROW * depth and where != EVERYTHING:
                 wanted, among = depth, passing()

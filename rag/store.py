@@ -312,10 +312,15 @@ class Store:
 
     # --- passages
 
-    def live_passages(self, ids: Sequence[int], where: Filter) -> dict[int, Passage]:
-        """Those of the passages that still exist and pass the filter, in one read transaction."""
+    def live(self, ids: Sequence[int], where: Filter) -> set[int]:
+        """Those of the ids whose passages still exist and pass the filter."""
         with self._reading() as connection:
             return passage_store.live(connection, ids, where)
+
+    def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
+        """Those of the passages that still exist, each with its article, by id."""
+        with self._reading() as connection:
+            return passage_store.read(connection, ids)
 
     def passage_ids(self, up_to_seq: int) -> NDArray[np.int64]:
         """Ids of the live passages written at or before a sequence number, ascending."""

@@ -87,6 +87,13 @@ def count_words(question: str) -> int:
     return sum(word not in _FUNCTION_WORDS for word in _WORD.findall(question.lower()))
 
 
+def shared_words(question: str, text: str) -> int:
+    """How many of the question's words stand in the text, whatever their endings; function words
+    count for nothing."""
+    telling = {word.term for run in telling_words(question) for word in run}
+    return len(telling.intersection(terms_of(text)))
+
+
 def wordings(
     run: Sequence[Word], index: tantivy.Index, holds: Callable[[str], bool]
 ) -> list[list[Form]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers
-from rag.candidates import merge_spans, weigh_spans
+from rag.candidates import favour_first, merge_spans, weigh_spans
 from rag.confidence import Calibration
 from rag.equality import normalize_answer, same_answer
 from rag.stories import group_stories
@@ -339,3 +339,22 @@ def test_an_answer_that_names_no_time_has_no_days() -> None:
     told = replace(TALKS, published=date(2023, 12, 6))
     (answer,) = answers(span(told, "the accord", 3.0))
     assert answer.when is None
+
+
+# --- articles read whole
+
+
+def test_what_an_article_tells_first_gains() -> None:
+    told = article("Headline.\n\nFirst Kelmara won.\n  \nThen Ostrevia did.\nLast Brenn.", "told")
+    first, second, third = (span(told, name, 5.0) for name in ("Kelmara", "Ostrevia", "Brenn"))
+    found = favour_first([third, second, first], weight=2.0)
+    assert [s.text for s in found] == ["Kelmara", "Ostrevia", "Brenn"]
+    # Before them stand one, two and three paragraphs; an empty line is none.
+    assert [s.score for s in found] == pytest.approx([5 - 2 * math.log(n) for n in (2, 3, 4)])
+    assert favour_first([third, first], weight=0.0) == [third, first]
+
+
+def test_one_paragraph_tells_nothing_first() -> None:
+    told = article("First Kelmara won. Then Ostrevia did.", "told")
+    found = favour_first([span(told, "Kelmara", 1.0), span(told, "Ostrevia", 2.0)], weight=9.0)
+    assert [(s.text, s.score) for s in found] == [("Ostrevia", 2.0), ("Kelmara", 1.0)]

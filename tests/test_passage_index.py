@@ -200,12 +200,12 @@ def reopened(place: Place, store: Store, tmp_path: Path) -> Callable[[], Passage
 
 def words_found(store: Store, index: PassageIndex, query: str) -> set[str]:
     ids = [i for i, _ in index.lexical(query, 50)]
-    return {p.text for p in store.live_passages(ids, EVERYTHING).values()}
+    return {p.text for p in store.passages(ids).values()}
 
 
 def nearest(store: Store, index: PassageIndex, degrees: float) -> str:
     ids = [i for i, _ in index.dense(at(degrees), 50)]
-    live = store.live_passages(ids, EVERYTHING)
+    live = store.passages(ids)
     return next(live[i].text for i in ids if i in live)
 
 

@@ -29,7 +29,6 @@ from rag.feedback import Judgement
 from rag.index import _FEW_CHANGES, EmbeddedIndex
 from rag.job_inputs import list_input
 from rag.migrations import SCRIPTS, known_revisions, run, upgrade
-from rag.passage_store import Filter
 from rag.repair import purge, repair
 from rag.settings import Settings
 from rag.store import Store
@@ -437,7 +436,7 @@ def test_an_index_is_not_used_with_a_database_that_was_restored(
     with Store.open(tmp_path / "data", postgres_url) as restored:
         restored.put([in_words(article("another one " * 900, "e"), 90.0)])
         found = EmbeddedIndex(index, restored, FakeEncoder.dimension)
-        live = restored.live_passages([i for i, _ in found.lexical("lost", 10)], Filter())
+        live = restored.passages([i for i, _ in found.lexical("lost", 10)])
         assert live == {}
         assert len(found) == restored.counts()[1]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.quantities import Quantity, parse_quantity, same_quantity
+from rag.quantities import Quantity, holds_number, parse_quantity, same_quantity
 
 MILLION = 1_000_000
 
@@ -187,3 +187,13 @@ def test_digits_with_and_without_commas_are_one_figure(number: int) -> None:
 def test_any_text_is_a_quantity_or_none(text: str) -> None:
     quantity = parse_quantity(text)
     assert quantity is None or same_quantity(quantity, quantity)
+
+
+@pytest.mark.parametrize("text", ["about 5 boats", "Eleven came", "a million", "½ or half a day"])
+def test_a_number_stands_in_it(text: str) -> None:
+    assert holds_number(text)
+
+
+@pytest.mark.parametrize("text", ["", "none came", "the tenor of the talks", "often", "behalf"])
+def test_no_number_stands_in_it(text: str) -> None:
+    assert not holds_number(text)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from embeddings.encoder import packaged_model_folder
 from rag.confidence import Calibration
-from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_spans
+from rag.reader import ExtractiveReader, Logits, ReaderConfig, best_spans, trim, window_marks
 from rag.types import Passage, Span
 
 PADDING = 99.0
@@ -168,6 +168,13 @@ def read_window(
     encoding = tokenizer.encode(question, given.text)
     start, end, relevance = FakeModel(**rules).run([encoding])
     return window_spans(encoding, start[0], end[0], float(relevance[0]), given, max_tokens)
+
+
+def window_spans(
+    encoding: Any, start: Logits, end: Logits, relevance: float, given: Passage, max_tokens: int
+) -> list[Span]:
+    marks = window_marks(encoding, start, end, relevance, given.text, max_tokens)
+    return [mark.on(given) for mark in marks]
 
 
 def test_a_span_is_cut_from_the_article_exactly(tokenizer: Tokenizer) -> None:
@@ -330,6 +337,20 @@ def test_all_passages_are_read_in_one_batch(tokenizer: Tokenizer) -> None:
     scores = [span.score for span in spans]
     assert scores == sorted(scores, reverse=True)
     assert {span.passage.article.id for span in spans} == {"six", "no", "seven"}
+
+
+def test_a_text_is_read_once_for_a_question_wherever_it_stands(tokenizer: Tokenizer) -> None:
+    model = FakeModel(seven=5.0)
+    reader = make_reader(tokenizer, model)
+    first = reader.read("How many?", [passage("About seven boats sank.")])
+    elsewhere = passage("About seven boats sank.", before="It is said. ", id="b")
+    again = reader.read("How many?", [elsewhere, passage("No more boats.", id="c")])
+    assert [rows for rows, _ in model.batches] == [1, 1]
+    assert (again[0].passage, again[0].text) == (elsewhere, "seven")
+    assert (again[0].start, again[0].score) == (first[0].start + 12, first[0].score)
+    reader.read("How few?", [elsewhere])
+    reader.read("How many?", [passage("About seven boats sank!")])
+    assert len(model.batches) == 4
 
 
 def test_scores_do_not_depend_on_the_other_passages(tokenizer: Tokenizer) -> None:

@@ -147,6 +147,18 @@ def test_a_reprinted_passage_leaves_room_for_another(
     assert (second.passage.article.id, second.folded) == ("other", ())
 
 
+def test_a_question_asked_again_is_not_encoded_again(
+    retriever: Retriever, store: Store, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([whole(article("The storm came."))])
+    asked: list[str] = []
+    encode = encoder.encode_query
+    monkeypatch.setattr(encoder, "encode_query", lambda text: asked.append(text) or encode(text))
+    for question in ("storm", "vote", "storm"):
+        retriever.retrieve(question, 10, EVERYTHING)
+    assert asked == ["storm", "vote"]
+
+
 def test_hits_are_fused_from_both_rankings(
     store: Store, index: EmbeddedIndex, retriever: Retriever
 ) -> None:

@@ -284,7 +284,7 @@ def test_a_deleted_article_is_gone_with_its_passages(store: Store) -> None:
     assert ids_of(store.page()) == ["b"]
     assert store.get_many(["a", "b"]) == [article("three", "b")]
     assert list(all_passages(store).values()) == ["three"]
-    assert {p.text for p in store.live_passages(ids, EVERYTHING).values()} == {"three"}
+    assert {p.text for p in store.passages(ids).values()} == {"three"}
     assert store.counts() == (1, 1)
 
 
@@ -357,7 +357,7 @@ def test_fields_may_be_long(store: Store) -> None:
     assert store.get("a") == given
     assert store.find([long]) == store.find(["a"]) == [given]
     assert store.find_origin(f"/{long}.txt") == given
-    assert list(store.live_passages([1], Filter(sources=(long,)))) == [1]
+    assert store.live([1], Filter(sources=(long,))) == {1}
     store.judge(Judgement(long, long, True, ("a",)))
     store.judge(Judgement(long, long, False, ("a",)))
     assert store.judgements() == [Judgement(long, long, False, ("a",))]
@@ -392,24 +392,26 @@ DATED = [
 def test_filters(store: Store, where: Filter, expected: list[str]) -> None:
     store.put([whole(a) for a in DATED])
     ids = list(all_passages(store))
-    live = store.live_passages([*ids, 999], where)
-    assert sorted(p.article.id for p in live.values()) == expected
+    live = store.live([*ids, 999], where)
+    found = store.passages([*live, 999])
+    assert sorted(p.article.id for p in found.values()) == expected
     assert store.passages_passing(where).tolist() == sorted(live)
 
 
-def test_live_passages_are_whole_passages(store: Store) -> None:
+def test_passages_are_whole_passages(store: Store) -> None:
     store.put([in_words(FULL)])
-    live = store.live_passages(list(all_passages(store)), EVERYTHING)
-    assert [live[i] for i in sorted(live)] == [
-        replace(p, id=i) for i, p in zip(sorted(live), in_words(FULL).passages, strict=True)
+    found = store.passages(list(all_passages(store)))
+    assert [found[i] for i in sorted(found)] == [
+        replace(p, id=i) for i, p in zip(sorted(found), in_words(FULL).passages, strict=True)
     ]
 
 
 def test_more_ids_than_one_statement_takes(store: Store) -> None:
     store.put([in_words(article(" ".join(f"w{i}" for i in range(1100))))])
     ids = list(all_passages(store))
-    assert len(store.live_passages(ids, EVERYTHING)) == 1100
-    assert store.live_passages([], EVERYTHING) == {}
+    assert len(store.live(ids, EVERYTHING)) == len(store.passages(ids)) == 1100
+    assert store.live([], EVERYTHING) == set()
+    assert store.passages([]) == {}
 
 
 def test_passages_carry_title_exact_text_and_vector(store: Store) -> None:
@@ -512,7 +514,7 @@ def test_a_reader_sees_the_old_or_the_new_article_never_a_mix(store: Store) -> N
         for _ in range(40):
             for found in store.get_many(["a"]):
                 seen.append((found.title, found.text.split()[0]))
-            for live in store.live_passages(list(range(1, 50)), EVERYTHING).values():
+            for live in store.passages(list(range(1, 50))).values():
                 assert isinstance(live, Passage)
                 seen.append((live.article.title, live.text.split()[-1]))
 

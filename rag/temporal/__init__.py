@@ -74,7 +74,7 @@ def when_of(text: str, start: int, end: int, published: date | None) -> Interval
     publication day. A century begins with its year 1; seasons are the meteorological ones of the
     northern half.
     """
-    if not _HINT.search(text, start, end):
+    if not may_tell_time(text[start:end]):
         return None
     offset = max(0, start - _AROUND)
     window = text[offset : end + _AROUND].translate(_PLAIN_LINES)
@@ -82,6 +82,11 @@ def when_of(text: str, start: int, end: int, published: date | None) -> Interval
     sentence = window[first:last].translate(_PLAIN)
     found = _find(sentence, start - offset - first, end - offset - first, published)
     return None if found is None else found.days
+
+
+def may_tell_time(text: str) -> bool:
+    """Whether the text has what an expression of time begins with; without, it has none."""
+    return _HINT.search(text) is not None
 
 
 def when_begins(question: str, start: int, today: date) -> Timex | None:

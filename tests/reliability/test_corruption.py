@@ -15,7 +15,6 @@ from rag.collection import DATABASE_FILE
 from rag.doctor import examine
 from rag.errors import CorruptError, DatelineError
 from rag.index import EmbeddedIndex
-from rag.passage_store import EVERYTHING
 from rag.settings import Settings
 from rag.store import Store
 from rag.types import Passage
@@ -112,7 +111,7 @@ def test_a_damaged_database_is_never_empty_and_healthy(folder: Path) -> None:
 
 
 def _all_passages(store: Store) -> Collection[Passage]:
-    return store.live_passages(list(range(1, 1000)), EVERYTHING).values()
+    return store.passages(list(range(1, 1000))).values()
 
 
 @pytest.mark.parametrize("left", [0, 3000, -3000])

@@ -1,0 +1,107 @@
+"""Where the best passages answer clearly, others stay unread, unless they may contradict."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+from conftest import FakeReader, article
+
+from rag.abilities import Abilities
+from rag.confidence import Calibration
+from rag.reading import read_enough
+from rag.stories import group_stories
+from rag.types import Article, Hit, Passage, Span
+
+QUESTION = "How many boats sank off Holm?"
+DULL = [article("Nothing is known.", f"dull{n}") for n in range(2)]
+CLEAR = article("answer: Mirefell 9 is where.", "clear")
+DOUBTFUL = article("answer: Mirefell -1 is where.", "doubtful")
+FIGURE = article("answer: seven 9 boats.", "figure")
+
+
+def read(
+    articles: Sequence[Article],
+    question: str = QUESTION,
+    abilities: Abilities | None = None,
+    calibration: Calibration = FakeReader.calibration,
+) -> tuple[list[str], list[str]]:
+    """(ids of the articles that are read, the words that are found)."""
+    heard: list[str] = []
+
+    def listen(passages: Sequence[Passage]) -> list[Span]:
+        heard.extend(passage.article.id for passage in passages)
+        return FakeReader().read("", passages)
+
+    hits = [Hit(Passage(a, 0, len(a.text)), 1.0 - n / 10) for n, a in enumerate(articles)]
+    spans = read_enough(
+        question, hits, group_stories(articles), calibration, listen, abilities or Abilities()
+    )
+    return heard, [span.text for span in spans]
+
+
+def test_few_passages_are_all_read() -> None:
+    assert read([]) == ([], [])
+    assert read([DOUBTFUL, *DULL]) == (["doubtful", "dull0", "dull1"], ["Mirefell"])
+
+
+def test_a_clear_answer_leaves_the_other_passages_unread() -> None:
+    late = article("answer: Vessen 12 is where.", "late")
+    assert read([*DULL, CLEAR, late]) == (["dull0", "dull1", "clear"], ["Mirefell"])
+
+
+@pytest.mark.parametrize("first", [DOUBTFUL, article("Nothing.", "nothing")])
+def test_without_one_all_are_read(first: Article) -> None:
+    late = article("answer: Vessen 12 is where.", "late")
+    heard, found = read([first, *DULL, late])
+    assert heard[3:] == ["late"]
+    assert found[0] == "Vessen"
+
+
+def test_a_lead_counts_as_the_calibration_says() -> None:
+    rival = article("answer: Vessen 8 is where.", "rival")
+    leading = Calibration(0.0, scale=0.1, lead_weight=1.0, bias=-2.0)
+    late = DULL[1]
+    assert len(read([CLEAR, DULL[0], rival, late], calibration=leading)[0]) == 4
+    assert len(read([CLEAR, *DULL, late], calibration=leading)[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("Off Holm nine boats went down.", True),  # boats, Holm
+        ("The 9 boats of Holm sank.", True),
+        ("Off Holm boats went down.", False),  # no number
+        ("Nine ferries went down.", False),  # not about it
+        ("Boats sank off Holm. Nine came home.", False),  # the number is in another sentence
+    ],
+)
+def test_of_a_figure_those_are_read_that_may_give_another(text: str, is_read: bool) -> None:
+    heard, _ = read([FIGURE, *DULL, article(text, "late")])
+    assert ("late" in heard) == is_read
+
+
+def test_of_a_day_those_are_read_that_may_give_another() -> None:
+    monday = article("answer: Monday 9 it was.", "monday", published=date(2024, 5, 7))
+    tuesday = article("The boats of Holm sank on Tuesday.", "tuesday")
+    five = article("The five boats of Holm sank.", "five")
+    heard, _ = read([monday, *DULL, five, tuesday], "When did the boats of Holm sink?")
+    assert heard[3:] == ["tuesday"]
+
+
+def test_a_story_does_not_contradict_itself() -> None:
+    more = " The boats sank off Holm in the fog, and nobody knows why they were out so late." * 3
+    full = article(FIGURE.text + " Nine boats of Holm sank." + more, "full")
+    cut = article(FIGURE.text + " Nine boats of Holm sank." + more[:150], "cut")
+    assert read([full, *DULL, cut])[0] == ["full", "dull0", "dull1"]
+
+
+def test_without_conflict_nothing_can_contradict() -> None:
+    late = article("Off Holm nine boats went down.", "late")
+    assert len(read([FIGURE, *DULL, late], abilities=Abilities(conflict=False))[0]) == 3
+
+
+def test_without_stopping_all_are_read() -> None:
+    late = article("answer: Vessen 12 is where.", "late")
+    heard, found = read([CLEAR, *DULL, late], abilities=Abilities(stopping=False))
+    assert len(heard) == 4
+    assert found == ["Vessen", "Mirefell"]
