@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from rag.chunking import sentence_around
 from rag.temporal.anchors import WORD_START, anchor
@@ -57,6 +58,8 @@ _TAKEN_IN = re.compile(
 _RECURRENT = re.compile(r"\b(?:every|each|most|any|an?|one|some|alternate|many|other) $", re.I)
 
 
+# Ranking asks for the same words again; more than a question's would hold on to many articles.
+@lru_cache(maxsize=500)
 def when_of(text: str, start: int, end: int, published: date | None) -> Interval | None:
     """The days that the words text[start:end] of an article mean, or None.
 
