@@ -1,6 +1,7 @@
 """Text to unit vectors."""
 
 import copy
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +23,7 @@ _BATCH_TOKENS = 4096
 
 
 class Encoder(Protocol):
-    """Maps questions and passages into one vector space.
-
-    Tokens may be counted from several threads at once; only one may encode.
-    """
+    """Maps questions and passages into one vector space. Safe to use from several threads."""
 
     @property
     def name(self) -> str:
@@ -125,6 +123,7 @@ class SentenceTransformerEncoder:
         self._model_name = model_name
         # Encoding changes how its tokenizer truncates and pads.
         self._counting = copy.deepcopy(self._model.tokenizer)
+        self._encoding = threading.Lock()
 
     @cached_property
     def name(self) -> str:
@@ -138,16 +137,16 @@ class SentenceTransformerEncoder:
         return len(self.encode_query("dimension"))
 
     def encode_query(self, query: str) -> Vectors:
-        return np.asarray(
-            self._model.encode_query(query, normalize_embeddings=True), dtype=np.float32
-        )
+        with self._encoding:
+            vector = self._model.encode_query(query, normalize_embeddings=True)
+        return np.asarray(vector, dtype=np.float32)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return np.asarray(
-            self._model.encode_document(list(texts), normalize_embeddings=True), dtype=np.float32
-        )
+        with self._encoding:
+            vectors = self._model.encode_document(list(texts), normalize_embeddings=True)
+        return np.asarray(vectors, dtype=np.float32)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         encoded = self._counting(list(texts), add_special_tokens=False, truncation=False)

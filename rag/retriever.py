@@ -20,7 +20,7 @@ _DEPTH = 50
 _SAME_PASSAGE = 0.8
 """Share of a passage's shingles in another passage of its story from which it adds nothing."""
 
-_REMEMBERED = 1000
+REMEMBERED = 500
 """Vectors of questions, about two kilobytes each with their text."""
 
 _NARROW = 16
@@ -122,7 +122,7 @@ class Retriever:
         self._store = store
         self._index = index
         self._encoder = encoder
-        self._vectors: Memo[str, Vectors] = Memo(_REMEMBERED)
+        self._vectors: Memo[str, Vectors] = Memo(REMEMBERED)
 
     def retrieve(self, question: str, k: int, where: Filter) -> list[Hit]:
         """At most k passages that exist now and pass the filter, best first.

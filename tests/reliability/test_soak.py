@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from rag.engine import Dateline
+from rag.retriever import REMEMBERED
 
 ROOT = Path(__file__).parent.parent.parent
 FULL = os.environ.get("DATELINE_RELIABILITY") == "full"
@@ -53,6 +54,8 @@ def test_asking_leaves_no_memory_behind(
     caplog.set_level(logging.WARNING, "dateline")
     storms = [f"The storm {n} came to town. answer: Tuesday 3.5 it was." for n in range(20)]
     list(dateline.ingest(article(text, f"storm-{n}") for n, text in enumerate(storms)))
+    for number in range(REMEMBERED):  # so many vectors of questions are kept, and no more
+        dateline.search(f"storm {number}")
     process = psutil.Process()
     objects: list[tuple[float, int]] = []
     memory: list[tuple[float, int]] = []
