@@ -130,9 +130,9 @@ def _read(engine: Dateline, question: Question, own: dict[str, Article]) -> list
     for hits, answers in ways if docs else ways[1:2]:
         if hits:
             if hits is whole:
-                spans = engine.spans_of_articles(text, found[:1])
+                spans = engine.reading.of_articles(text, found[:1])
             else:
-                spans = engine.spans(text, [hit.passage for hit in hits])
+                spans = engine.reading.of_passages(text, [hit.passage for hit in hits])
             cases.append(Case(question.id, text, answers, tuple(hits), tuple(spans)))
     return cases
 

@@ -18,8 +18,6 @@ from embeddings.encoder import DEFAULT_ENCODER, Encoder, Vectors, load_encoder
 from embeddings.memo import Memo
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
-from rag.apposition import prefer_descriptions
-from rag.candidates import favour_first
 from rag.checkpoint import load_reader
 from rag.collection import INDEX
 from rag.embedding import batches, embed, nameless, renamed
@@ -31,10 +29,9 @@ from rag.keys import Key
 from rag.overview import Overview
 from rag.passage_store import EVERYTHING, Filter
 from rag.period import Asked, period_of
-from rag.question import as_question, echoes
+from rag.question import as_question
 from rag.reader import Reader
-from rag.reading import read_enough
-from rag.respelling import respell
+from rag.reading import Reading
 from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import Embedded, Store
@@ -361,16 +358,7 @@ class Dateline:
         hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
         stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
-        meant = self._meant(asked.question, [hit.passage for hit in hits])
-        read = partial(
-            read_enough,
-            meant,
-            hits,
-            stories,
-            reader.calibration,
-            partial(self._spans, meant),
-            self._abilities,
-        )
+        read = partial(self.reading.of_hits, asked.question, hits, stories)
         reply = self._reply(reader, asked.question, hits, stories, began, read)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
@@ -383,7 +371,7 @@ class Dateline:
         asked = self._asked(check_question(question)).question
         hits = [Hit(Passage(article, 0, len(article.text)), 0.0) for article in articles]
         stories = group_stories(articles)
-        read = partial(self.spans_of_articles, asked, articles)
+        read = partial(self.reading.of_articles, asked, articles)
         return self._reply(reader, asked, hits, stories, began, read)
 
     def _reply(
@@ -417,33 +405,10 @@ class Dateline:
             reader=reader.name,
         )
 
-    def spans(self, question: str, passages: Sequence[Passage]) -> list[Span]:
-        """What the reader finds in the passages, best first.
-
-        Where the question's words are mistyped it is read as the passages write them. What only
-        repeats the question is left out, and of "Who is X?" what stands beside X gains.
-        """
-        return self._spans(self._meant(question, passages), passages)
-
-    def spans_of_articles(self, question: str, articles: Sequence[Article]) -> list[Span]:
-        """What the reader finds in whole articles, best first; what they tell first gains."""
-        passages = [Passage(article, 0, len(article.text)) for article in articles]
-        weight = self.reader.calibration.paragraph_weight
-        return favour_first(self.spans(question, passages), weight)
-
-    def _meant(self, question: str, passages: Sequence[Passage]) -> str:
-        """The question with its mistyped words as the passages write them."""
-        if not self._abilities.questions:
-            return question
-        return respell(question, (passage.text for passage in passages), self._is_word)
-
-    def _spans(self, meant: str, passages: Sequence[Passage]) -> list[Span]:
-        if not passages:
-            return []
-        spans = self.reader.read(meant, passages)
-        if not self._abilities.questions:
-            return spans
-        return prefer_descriptions(meant, [s for s in spans if not echoes(meant, s.text)])
+    @property
+    def reading(self) -> Reading:
+        """How questions are read here."""
+        return Reading(self.reader, self._is_word, self._abilities)
 
     def _asked(self, question: str) -> Asked:
         """The question as it is searched and read, and the day that its words restrict it to."""

@@ -1,12 +1,17 @@
-"""How much is read for a question: its best passages first, and the others where they must be."""
+"""How a question is read, and how much: the best passages, and others where they must be."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rag.abilities import ALL_ABILITIES, Abilities
-from rag.candidates import Candidate, rank_candidates
+from rag.apposition import prefer_descriptions
+from rag.candidates import Candidate, favour_first, rank_candidates
 from rag.chunking import sentences
 from rag.confidence import Calibration, lead
 from rag.quantities import holds_number, parse_quantity
+from rag.question import echoes
+from rag.reader import Reader
+from rag.respelling import respell
 from rag.temporal import may_tell_time
 from rag.types import Article, Hit, Passage, Span
 from rag.wordings import count_words, shared_words
@@ -22,29 +27,61 @@ Stories = Mapping[str, Sequence[Article]]
 """Article id -> the articles of its story."""
 
 
-def read_enough(
-    question: str,
-    hits: Sequence[Hit],
-    stories: Stories,
-    calibration: Calibration,
-    read: Callable[[Sequence[Passage]], list[Span]],
-    abilities: Abilities = ALL_ABILITIES,
-) -> list[Span]:
-    """What `read` finds in the hits, which come best first; the best span first.
+@dataclass(frozen=True)
+class Reading:
+    """A reader, and what is done to a question before it is read and to its spans after.
 
-    Where the first few give a clear answer, no others are read, except those of other stories
-    that may contradict it.
+    Where the question's words are mistyped it is read as the passages write them, unless `is_word`
+    knows them. What only repeats the question is left out, and of "Who is X?" what stands beside X
+    gains.
     """
-    first, others = hits[:_FIRST], hits[_FIRST:]
-    spans = read([hit.passage for hit in first])
-    if not others:
-        return spans
-    if abilities.stopping:
-        ranked = rank_candidates(spans, first, stories, calibration, abilities)
-        if _is_clear(question, ranked, calibration):
-            others = _opponents(question, ranked[0], others, stories) if abilities.conflict else []
-    spans += read([hit.passage for hit in others])
-    return sorted(spans, key=lambda span: -span.score)
+
+    reader: Reader
+    is_word: Callable[[str], bool]
+    abilities: Abilities = ALL_ABILITIES
+
+    def of_passages(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        """What the reader finds in the passages, best first."""
+        return self._read(self._meant(question, passages), passages)
+
+    def of_articles(self, question: str, articles: Sequence[Article]) -> list[Span]:
+        """What the reader finds in whole articles, best first; what they tell first gains."""
+        passages = [Passage(article, 0, len(article.text)) for article in articles]
+        weight = self.reader.calibration.paragraph_weight
+        return favour_first(self.of_passages(question, passages), weight)
+
+    def of_hits(self, question: str, hits: Sequence[Hit], stories: Stories) -> list[Span]:
+        """What the reader finds in the hits, which come best first; the best span first.
+
+        Where the first few give a clear answer, no others are read, except those of other stories
+        that may contradict it.
+        """
+        meant = self._meant(question, [hit.passage for hit in hits])
+        first, others = hits[:_FIRST], hits[_FIRST:]
+        spans = self._read(meant, [hit.passage for hit in first])
+        if not others:
+            return spans
+        if self.abilities.stopping:
+            calibration = self.reader.calibration
+            ranked = rank_candidates(spans, first, stories, calibration, self.abilities)
+            if _is_clear(question, ranked, calibration):
+                can_dispute = self.abilities.conflict
+                others = _opponents(meant, ranked[0], others, stories) if can_dispute else []
+        spans += self._read(meant, [hit.passage for hit in others])
+        return sorted(spans, key=lambda span: -span.score)
+
+    def _meant(self, question: str, passages: Sequence[Passage]) -> str:
+        if not self.abilities.questions:
+            return question
+        return respell(question, (passage.text for passage in passages), self.is_word)
+
+    def _read(self, meant: str, passages: Sequence[Passage]) -> list[Span]:
+        if not passages:
+            return []
+        spans = self.reader.read(meant, passages)
+        if not self.abilities.questions:
+            return spans
+        return prefer_descriptions(meant, [s for s in spans if not echoes(meant, s.text)])
 
 
 def _is_clear(question: str, ranked: Sequence[Candidate], calibration: Calibration) -> bool:

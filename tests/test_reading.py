@@ -8,7 +8,7 @@ from conftest import FakeReader, article
 
 from rag.abilities import Abilities
 from rag.confidence import Calibration
-from rag.reading import read_enough
+from rag.reading import Reading
 from rag.stories import group_stories
 from rag.types import Article, Hit, Passage, Span
 
@@ -19,6 +19,18 @@ DOUBTFUL = article("answer: Mirefell -1 is where.", "doubtful")
 FIGURE = article("answer: seven 9 boats.", "figure")
 
 
+class Listening(FakeReader):
+    """Keeps which articles it is given."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.heard: list[str] = []
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        self.heard += [passage.article.id for passage in passages]
+        return super().read(question, passages)
+
+
 def read(
     articles: Sequence[Article],
     question: str = QUESTION,
@@ -26,17 +38,11 @@ def read(
     calibration: Calibration = FakeReader.calibration,
 ) -> tuple[list[str], list[str]]:
     """(ids of the articles that are read, the words that are found)."""
-    heard: list[str] = []
-
-    def listen(passages: Sequence[Passage]) -> list[Span]:
-        heard.extend(passage.article.id for passage in passages)
-        return FakeReader().read("", passages)
-
+    listening = Listening(calibration)
     hits = [Hit(Passage(a, 0, len(a.text)), 1.0 - n / 10) for n, a in enumerate(articles)]
-    spans = read_enough(
-        question, hits, group_stories(articles), calibration, listen, abilities or Abilities()
-    )
-    return heard, [span.text for span in spans]
+    reading = Reading(listening, lambda word: True, abilities or Abilities())
+    spans = reading.of_hits(question, hits, group_stories(articles))
+    return listening.heard, [span.text for span in spans]
 
 
 def test_few_passages_are_all_read() -> None:
