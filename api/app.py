@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from api import examples, ingest, jobs, observe, questions, web
+from api import examples, ingest, jobs, observe, questions, tidying, web
 from api.headers import HEADERS, SecurityHeaders
 from api.inference import Inference, Limits
 from api.limits import RequestLimits
@@ -68,7 +68,10 @@ def create_app(
         # The first question should not pay for loading the reader; what keeps it from being
         # loaded is told to each.
         await run_in_threadpool(wait, [inference.loaded])
-        async with jobs.running(app, engine, settings.jobs_kept_days, inference.refuse):
+        async with (
+            tidying.running(engine),
+            jobs.running(app, engine, settings.jobs_kept_days, inference.refuse),
+        ):
             yield
         await run_in_threadpool(inference.stop, _STOP_S)
 

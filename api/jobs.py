@@ -178,7 +178,8 @@ def add_job(
     key: Key,
 ) -> JobOut:
     """Add a list of articles, or files (.jsonl, .html, .pdf, ...; the name says which), later."""
-    job = jobs.submit(inputs, count_articles(inputs), key)
+    asked_by = getattr(request.state, "key_name", "")
+    job = jobs.submit(inputs, count_articles(inputs), key, asked_by)
     runner.wake()
     response.headers["Location"] = str(request.app.url_path_for("get_job", job_id=job.id))
     return JobOut.of(job)

@@ -33,6 +33,9 @@ _STATUS: dict[type[DatelineError], HTTPStatus] = {
     DatelineError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+_RETRY_S = 10
+"""Where the error does not say: as long as a database in use, or a service's mend, may take."""
+
 
 def problem(
     status: int,
@@ -40,7 +43,9 @@ def problem(
     errors: list[dict[str, Any]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The response to a request that failed."""
+    """The response to a request that failed. A 503 always says when to try again."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(_RETRY_S)} | dict(headers or {})
     said = Problem(
         title=HTTPStatus(status).phrase,
         status=status,

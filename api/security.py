@@ -180,6 +180,7 @@ class Guard:
         if not key.allows(needed):
             detail = f"the key may {key.scope}; this needs one that may {needed}"
             return problem(403, detail), decision
+        scope.setdefault("state", {})["key_name"] = key.name
         return None, decision
 
 

@@ -31,7 +31,13 @@ def back_up(folder: Path, file: Path, progress: Progress | None = None) -> int:
         raise CollectionError(f"no collection in {folder}: name its folder with --data-dir")
     sqlite.check_owner(path)
     copy_database(path, file, progress)
-    return check_backup(file)
+    try:
+        return check_backup(file)
+    except CorruptError as error:
+        file.unlink()
+        raise CorruptError(
+            f"the copy of {path} was not sound and was removed: run 'dateline doctor'"
+        ) from error
 
 
 def restore(file: Path, folder: Path, progress: Progress | None = None) -> int:

@@ -111,7 +111,8 @@ jobs = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("id", _TEXT, nullable=False, unique=True),
     sa.Column("state", _TEXT, nullable=False, index=True),
-    sa.Column("idempotency_key", _TEXT, unique=True),
+    sa.Column("asked_by", _TEXT, nullable=False),
+    sa.Column("idempotency_key", _TEXT),
     sa.Column("sha256", _TEXT, nullable=False),
     sa.Column("expected", sa.Integer, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
@@ -122,6 +123,7 @@ jobs = sa.Table(
     sa.Column("runner", _TEXT),
     sa.Column("lease_until", sa.Float),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.UniqueConstraint("asked_by", "idempotency_key"),
     sqlite_autoincrement=True,
 )
 # What a job is to read, until it has ended. Without a name: a JSON list of articles.

@@ -1,12 +1,15 @@
 """Is a collection sound? Every check that can be made without a model, and what mends it."""
 
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import sqlalchemy as sa
+from filelock import Timeout
 
 from rag import database as tables
 from rag import generations
@@ -17,6 +20,8 @@ from rag.index import KEPT_GENERATIONS
 from rag.store import Store
 from rag.story_store import is_sound
 from rag.types import text_hash
+
+logger = logging.getLogger("dateline")
 
 Check = Literal["database", "articles", "passages", "stories", "index", "files"]
 CHECKS: tuple[Check, ...] = ("database", "articles", "passages", "stories", "index", "files")
@@ -71,14 +76,26 @@ def examine(
     return [*problems, *_files(folder)]
 
 
-def files_that_can_go(folder: Path) -> list[Path]:
-    """What a killed process has left behind. Not to be asked while something writes there."""
+@contextmanager
+def files_that_can_go(folder: Path) -> Iterator[list[Path]]:
+    """What a killed process has left behind; no index is built meanwhile.
+
+    Where another process is building one, what lies beside it may be its work and is left out.
+    """
     unfinished = [
         *folder.glob("*.partial*"),
         *(folder / BACKUPS).glob("*.partial*"),
         *(folder / QUARANTINE).glob("*.tmp"),
     ]
-    return unfinished + generations.leftovers(folder / INDEX, KEPT_GENERATIONS)
+    index = folder / INDEX
+    with ExitStack() as held:
+        if index.is_dir():
+            try:
+                held.enter_context(generations.build_lock(index, timeout=0))
+                unfinished += generations.leftovers(index, KEPT_GENERATIONS)
+            except Timeout:
+                logger.warning("another process is building the index: its folder is left alone")
+        yield unfinished
 
 
 def _database(connection: sa.Connection) -> Iterator[Problem]:
@@ -180,8 +197,10 @@ def _milvus(uri: str, store: Store) -> Iterator[Problem]:
 
 
 def _files(folder: Path) -> Iterator[Problem]:
-    for path in files_that_can_go(folder):
-        yield Problem("files", f"{path.relative_to(folder)} is a leftover")
+    with files_that_can_go(folder) as paths:
+        found = [path.relative_to(folder) for path in paths]
+    for path in found:
+        yield Problem("files", f"{path} is a leftover")
     if folder.stat().st_mode & 0o077:
         yield Problem("files", "others than its owner can look into the folder")
 

@@ -89,6 +89,7 @@ class Dateline:
         self._abilities = abilities
         self._sentences: Memo[str, Vectors] = Memo(_REMEMBERED)
         self._ingesting = threading.Lock()
+        self._tidies = True
 
     @classmethod
     def open(
@@ -256,9 +257,18 @@ class Dateline:
         self._store.delete(article_id)
         self._take_in()
 
+    def tidy_behind(self) -> Callable[[], None]:
+        """What tidies the index up if that is due: no ingest and no delete does it from now on.
+
+        A server calls it now and then, so that no request waits for it.
+        """
+        self._tidies = False
+        return self._index.compact
+
     def _take_in(self) -> None:
         """Have the index follow what was written; it is stored and stays, whatever happens here."""
-        self._index.compact()
+        if self._tidies:
+            self._index.compact()
         try:
             self._index.refresh()
         except UnavailableError as error:

@@ -17,6 +17,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from embeddings.encoder import Vectors
@@ -34,6 +35,7 @@ _MANIFEST = "manifest.json"
 _CURRENT = "CURRENT"
 VECTORS_FILE = "vectors.faiss"
 _LEXICAL = "lexical"
+_BUILDING = "build.lock"
 _SEED = 1
 _TOLD_EVERY = 100_000
 """Passages between two lines in the log."""
@@ -74,6 +76,12 @@ class Generation:
     part: Part
     seq: int
     named: str | None
+
+
+def build_lock(folder: Path, timeout: float = -1) -> FileLock:
+    """To be held by whoever writes generations in a folder, or removes any. Whoever has to wait
+    for it longer than `timeout` seconds gets filelock's Timeout; by default nobody does."""
+    return FileLock(folder / _BUILDING, timeout=timeout)
 
 
 def current(folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from embeddings.encoder import Vectors
@@ -31,7 +31,6 @@ Ranked = list[tuple[int, float]]
 """(passage id, score), best first."""
 
 KEPT_GENERATIONS = 2
-_BUILDING = "build.lock"
 _FEW_CHANGES = 500
 _CHANGED_SHARE = 0.1
 _ESTIMATES = 2
@@ -232,7 +231,7 @@ class EmbeddedIndex:
         if not self._is_due():
             return
         try:
-            with FileLock(self._folder / _BUILDING, timeout=-1 if wait else 0):
+            with generations.build_lock(self._folder, timeout=-1 if wait else 0):
                 self._adopt()  # another process's, written while we waited
                 if self._is_due():
                     self._build()
@@ -300,7 +299,7 @@ def rebuild(folder: Path, store: Store) -> None:
     Raises OSError, or tantivy's ValueError, if it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(folder / _BUILDING):
+    with generations.build_lock(folder):
         if store.dimension is None:
             generations.clear(folder)
         else:

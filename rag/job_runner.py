@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from rag.errors import DatelineError, InputError
 from rag.job_inputs import MAX_ARTICLES, read_inputs
-from rag.jobs import Jobs
+from rag.jobs import MAX_ATTEMPTS, Jobs
 from rag.types import Article, Claim, Ingested, Skipped
 
 logger = logging.getLogger("dateline")
@@ -139,20 +139,30 @@ class JobRunner:
             return True
         return self._jobs.record(claim, first, self._ingest_each(batch), self._lease_s)
 
-    def _ingest_each(self, batch: Sequence[Article | Skipped]) -> list[Ingested | Skipped]:
+    def _ingest_each(
+        self, batch: Sequence[Article | Skipped], attempt: int = 1
+    ) -> list[Ingested | Skipped]:
         """The fates of a batch; if it fails as a whole, article by article."""
         try:
             return self._ingest(batch)
         except Exception as error:
-            if _passes(error):
+            # Memory may be short for a while, or never be enough for one article.
+            short = isinstance(error, MemoryError)
+            if _passes(error) and not short:
                 raise
             if len(batch) > 1:
                 return [fate for item in batch for fate in self._ingest_each([item])]
+            if short and attempt < MAX_ATTEMPTS:
+                if self._stopping.wait(_RETRY_S):
+                    raise
+                return self._ingest_each(batch, attempt + 1)
             (item,) = batch
             where = item.where if isinstance(item, Skipped) else item.id
             logger.exception("article %s cannot be ingested", where)
-            reason = f"cannot be ingested ({type(error).__name__}: {error})"
-            return [Skipped(where, " ".join(reason.split()))]
+            why = f"{type(error).__name__}: {error}"
+            if short:
+                why = f"there was not the memory for it, {attempt} times"
+            return [Skipped(where, " ".join(f"cannot be ingested ({why})".split()))]
 
     @contextmanager
     def _extending(self, claim: Claim) -> Iterator[None]:

@@ -30,8 +30,14 @@ class Jobs:
 
     # --- for who asks for one
 
-    def submit(self, inputs: Sequence[JobInput], expected: int, key: str | None = None) -> Job:
-        """A new job; with an idempotency key that is known, the job that was made with it.
+    def submit(
+        self,
+        inputs: Sequence[JobInput],
+        expected: int,
+        key: str | None = None,
+        asked_by: str = "",
+    ) -> Job:
+        """A new job; with an idempotency key that the same asker has used, the job made with it.
 
         InputError if that one was given other input; BusyError if too many jobs wait.
         """
@@ -39,7 +45,9 @@ class Jobs:
         with self._write() as connection:
             if key is not None:
                 known = connection.execute(
-                    sa.select(tables.jobs).where(tables.jobs.c.idempotency_key == key)
+                    sa.select(tables.jobs).where(
+                        tables.jobs.c.asked_by == asked_by, tables.jobs.c.idempotency_key == key
+                    )
                 ).first()
                 if known is not None and known.sha256 != sha256:
                     raise InputError(
@@ -58,6 +66,7 @@ class Jobs:
                 {
                     "id": uuid4().hex,
                     "state": "queued",
+                    "asked_by": asked_by,
                     "idempotency_key": key,
                     "sha256": sha256,
                     "expected": expected,

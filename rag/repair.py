@@ -59,7 +59,7 @@ def repair(
     finally:
         engine.dispose()
     if "files" in found:
-        generations.remove(files_that_can_go(folder))
+        _remove_leftovers(folder)
         folder.chmod(0o700)
         done.append("removed leftovers, and closed the folder to others")
     return done
@@ -76,10 +76,15 @@ def purge(folder: Path, url: str | None = None, milvus_uri: str | None = None) -
         store = Store(engine, folder)
         _rebuild(folder, store, milvus_uri)
         generations.remove([*(folder / BACKUPS).glob("*"), *(folder / QUARANTINE).glob("*")])
-        generations.remove(files_that_can_go(folder))
+        _remove_leftovers(folder)
         backend_of(engine).vacuum(engine)
     finally:
         engine.dispose()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    with files_that_can_go(folder) as leftovers:
+        generations.remove(leftovers)
 
 
 def _rebuild(folder: Path, store: Store, milvus_uri: str | None) -> None:
@@ -89,7 +94,8 @@ def _rebuild(folder: Path, store: Store, milvus_uri: str | None) -> None:
     from rag import milvus
 
     # What a server without words needs here is built again when it is opened.
-    generations.clear(folder / INDEX)
+    with generations.build_lock(folder / INDEX):
+        generations.clear(folder / INDEX)
     milvus.rebuild(milvus_uri, store)
 
 

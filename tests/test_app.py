@@ -446,6 +446,7 @@ def test_a_model_that_cannot_be_had_is_503(store: Store, index: EmbeddedIndex) -
     engine = Dateline(store, index, FakeEncoder(), no_reader)
     with TestClient(create_app(engine)) as client:
         for response in (client.post("/v1/ask", json={"question": "?"}), client.get("/readyz")):
+            assert int(response.headers["Retry-After"]) > 0
             assert assert_problem(response, 503)["detail"] == "no reader 'x': name a folder"
         assert client.get("/healthz").status_code == 200
 

@@ -8,7 +8,7 @@ from conftest import FakeEncoder, article, in_words, whole
 
 from rag.backup import back_up, restore
 from rag.collection import DATABASE_FILE
-from rag.errors import CollectionError, InputError
+from rag.errors import CollectionError, CorruptError, InputError
 from rag.index import EmbeddedIndex
 from rag.store import Store
 
@@ -88,3 +88,10 @@ def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path, damage) 
 def test_a_missing_backup_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*'dateline backup'"):
         restore(tmp_path / "nothing", tmp_path / "new")
+
+
+def test_a_backup_that_is_not_sound_is_removed(folder: Path, tmp_path: Path) -> None:
+    _flip(folder / DATABASE_FILE)
+    with pytest.raises(CorruptError, match=r"was not sound and was removed: run 'dateline doctor'"):
+        back_up(folder, tmp_path / "safe.sqlite3")
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
-from rag import sqlite
+from rag import generations, sqlite
 from rag.collection import DATABASE_FILE, QUARANTINE
 from rag.doctor import Problem, examine
 from rag.embedding import embed
@@ -148,6 +148,20 @@ def test_leftovers_are_found_and_removed(folder: Path) -> None:
     repair(folder, embed_with_fake)
     assert examine(folder) == []
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_generation_that_another_process_writes_is_no_leftover(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unfinished = folder / "index" / "gen-9-alive.tmp"
+    unfinished.mkdir()
+    (folder / "x.partial").write_text("half")
+    with generations.build_lock(folder / "index"):
+        assert [p.what for p in examine(folder)] == ["x.partial is a leftover"]
+        repair(folder, embed_with_fake)
+        assert unfinished.exists()
+    assert "another process is building the index" in caplog.text
+    assert [p.what for p in examine(folder)] == ["index/gen-9-alive.tmp is a leftover"]
 
 
 def test_a_database_beyond_reading_is_the_one_problem(folder: Path) -> None:

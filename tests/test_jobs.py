@@ -223,6 +223,13 @@ def test_the_same_key_with_other_input_is_refused(queue: Jobs) -> None:
     assert queue.count() == 1
 
 
+def test_an_idempotency_key_is_its_askers_own(queue: Jobs) -> None:
+    mine = queue.submit(listed(STORM), 1, "k", asked_by="me")
+    yours = queue.submit(listed(VOTE), 1, "k", asked_by="you")
+    assert yours.id != mine.id
+    assert queue.submit(listed(STORM), 1, "k", asked_by="me").id == mine.id
+
+
 def test_too_many_waiting_jobs_are_refused_but_a_known_key_is_not(
     queue: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +393,27 @@ def test_a_full_disk_only_delays_a_job(queue: Jobs, monkeypatch: pytest.MonkeyPa
 
     job = work_off(queue, submit(queue, numbered(10)), ingest)
     assert (job.state, job.added) == ("done", 10)
+
+
+def test_an_article_that_always_takes_too_much_memory_is_skipped_after_a_few_tries(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_RETRY_S", 0.01)
+    tries = 0
+
+    def ingest(batch: Items) -> Fates:
+        nonlocal tries
+        if any(isinstance(item, Article) and item.id == "3" for item in batch):
+            tries += len(batch) == 1
+            raise MemoryError
+        return add_all(batch)
+
+    job, behind = submit(queue, numbered(10)), submit(queue, numbered(1))
+    assert work_off(queue, behind, ingest).state == "done"
+    assert (queue.get(job.id).state, counts(queue.get(job.id))) == ("done", (9, 0, 0, 1))
+    assert tries == jobs.MAX_ATTEMPTS
+    reason = "cannot be ingested (there was not the memory for it, 3 times)"
+    assert queue.fates(job.id)[1][3] == Skipped("3", reason)
 
 
 def test_a_job_of_too_many_articles_ends_with_the_most_it_takes(

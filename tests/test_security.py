@@ -482,3 +482,14 @@ def test_nothing_is_unpickled() -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if "torch.load(" in line
     )
+
+
+def test_two_keys_may_use_the_same_idempotency_key(serve: Open, store: Store) -> None:
+    one, two = store.create_key("one", "write"), store.create_key("two", "write")
+    client = serve()
+    made = [
+        client.post("/v1/jobs", json=[], headers=bearer(key) | {"Idempotency-Key": b"k"})
+        for key in (one, two, one)
+    ]
+    first, second, again = (response.json()["id"] for response in made)
+    assert first == again != second

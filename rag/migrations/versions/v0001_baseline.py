@@ -75,7 +75,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("id", _TEXT, nullable=False, unique=True),
         sa.Column("state", _TEXT, nullable=False, index=True),
-        sa.Column("idempotency_key", _TEXT, unique=True),
+        sa.Column("asked_by", _TEXT, nullable=False),
+        sa.Column("idempotency_key", _TEXT),
         sa.Column("sha256", _TEXT, nullable=False),
         sa.Column("expected", sa.Integer, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
@@ -86,6 +87,7 @@ def upgrade() -> None:
         sa.Column("runner", _TEXT),
         sa.Column("lease_until", sa.Float),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.UniqueConstraint("asked_by", "idempotency_key"),
         sqlite_autoincrement=True,
     )
     op.create_table(

@@ -1,0 +1,41 @@
+"""The thread that tidies the index up behind the requests, whoever wrote what is due."""
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.concurrency import run_in_threadpool
+
+from rag.engine import Dateline
+
+logger = logging.getLogger("dateline")
+
+_LOOK_S = 10.0
+_STOP_S = 2.0
+"""How long the end of the service waits for it: what is half written then is no loss."""
+
+
+@asynccontextmanager
+async def running(engine: Dateline) -> AsyncIterator[None]:
+    """Tidy up meanwhile, now and then, if something was written since the last time."""
+    over = threading.Event()
+    tidy = engine.tidy_behind()
+
+    def work() -> None:
+        while not over.wait(_LOOK_S):
+            try:
+                state = engine.index_state()
+                if state.store_seq != state.generation_seq:
+                    tidy()
+            except Exception:
+                if not over.is_set():
+                    logger.warning("the index was not tidied up", exc_info=True)
+
+    thread = threading.Thread(target=work, name="dateline-tidying", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        await run_in_threadpool(thread.join, _STOP_S)
