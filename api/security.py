@@ -180,6 +180,8 @@ class Guard:
         if not key.allows(needed):
             detail = f"the key may {key.scope}; this needs one that may {needed}"
             return problem(403, detail), decision
+        # Read by the pages, which offer nothing that would be refused.
+        scope.setdefault("state", {})["may_write"] = key.allows("write")
         return None, decision
 
 

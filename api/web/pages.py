@@ -39,6 +39,8 @@ HEADERS = {
 
 _signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
 """Whether the browser keeps a key that it can be asked to forget."""
+_may_write: ContextVar[bool] = ContextVar("may_write", default=True)
+"""Whether the reader's key may change the collection; true where none is needed."""
 
 
 @cache
@@ -74,6 +76,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         article_url=views.article_url,
+        may_write=_may_write.get,
         signed_in=_signed_in.get,
         static_url=static_url,
         today=date.today,
@@ -116,6 +119,7 @@ class PageRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             _signed_in.set(COOKIE in request.cookies)
+            _may_write.set(getattr(request.state, "may_write", True))
             try:
                 if request.method == "POST" and not from_this_site(request):
                     raise HTTPException(
