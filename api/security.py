@@ -180,7 +180,10 @@ class Guard:
         if not key.allows(needed):
             detail = f"the key may {key.scope}; this needs one that may {needed}"
             return problem(403, detail), decision
-        scope.setdefault("state", {})["key_name"] = key.name
+        state = scope.setdefault("state", {})
+        state["key_name"] = key.name
+        # Read by the pages, which offer nothing that would be refused.
+        state["may_write"] = key.allows("write")
         return None, decision
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from conftest import article
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
@@ -20,6 +21,7 @@ from api.rates import RateLimits
 from api.security import COOKIE, OPEN, Access, is_loopback, needed_scope
 from api.web.login import local
 from rag.engine import Dateline
+from rag.keys import Scope
 from rag.store import Store
 
 HERE = "http://127.0.0.1:8000"
@@ -241,6 +243,17 @@ def test_a_reader_is_led_to_the_form_and_back(serve: Open, store: Store) -> None
     assert_problem(client.post("/delete", data={"article": "a"}, headers=OURS), 403)
     client.post("/logout", headers=OURS)
     assert client.get("/articles", headers=HTML).status_code == 303
+
+
+@pytest.mark.parametrize(("scope", "offered"), [("read", False), ("write", True)])
+def test_thumbs_are_offered_to_who_may_give_them(
+    serve: Open, store: Store, dateline: Dateline, scope: Scope, offered: bool
+) -> None:
+    list(dateline.ingest([article("Of the storm the answer: Tuesday 3.5 is read.", "a")]))
+    secret = store.create_key("desk", scope)
+    page = serve().get("/", params={"q": QUESTION["question"]}, headers=bearer(secret))
+    assert "Tuesday" in page.text
+    assert ('action="/feedback"' in page.text) is offered
 
 
 def test_a_wrong_key_is_told_and_not_shown_again(serve: Open, store: Store) -> None:

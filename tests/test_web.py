@@ -412,6 +412,29 @@ def test_files_that_wait_for_others_say_so(
     assert "It was cancelled" in words(client.get(page.url.path))
 
 
+def test_a_job_is_cancelled_from_its_page(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "claim", lambda *_: None)
+    page = client.post("/add/files", files=[("files", ("a.txt", b"It came."))], headers=OURS)
+    address = f"{page.url.path}/cancel"
+    assert f'action="{address}"' in page.text
+    assert client.post(address).status_code == 403  # another site's form
+    cancelled = client.post(address, headers=OURS)
+    assert "It was cancelled" in words(cancelled)
+    assert "/cancel" not in cancelled.text
+
+
+def test_an_address_that_is_none_has_a_page_where_a_browser_asks(client: TestClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.get("/nothing", headers=browser)
+    assert page.status_code == 404
+    assert "There is no such page." in words(page)
+    assert {name: page.headers[name] for name in HEADERS} == {**HEADERS, "Vary": "Accept"}
+    for path, accept in (("/nothing", {}), ("/v1/nothing", browser)):
+        assert client.get(path, headers=accept).json()["status"] == 404
+
+
 def test_an_unknown_job_is_not_found(client: TestClient) -> None:
     assert client.get("/add/none").status_code == 404
 

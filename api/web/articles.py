@@ -156,6 +156,13 @@ def show_job(request: Request, jobs: AllJobs, job_id: str) -> Response:
     )
 
 
+@router.post("/add/{job_id}/cancel")
+def cancel_job(jobs: AllJobs, job_id: str) -> Response:
+    """End a job early; what it has added stays."""
+    jobs.cancel(job_id)
+    return RedirectResponse(f"/add/{job_id}", HTTPStatus.SEE_OTHER)
+
+
 @router.post("/delete")
 def delete(engine: Engine, article: Annotated[str, Form()]) -> Response:
     """Delete an article, as its page asked to confirm."""

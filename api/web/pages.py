@@ -39,6 +39,8 @@ HEADERS = {
 
 _signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
 """Whether the browser keeps a key that it can be asked to forget."""
+_may_write: ContextVar[bool] = ContextVar("may_write", default=True)
+"""Whether the reader's key may change the collection; true where none is needed."""
 
 
 @cache
@@ -74,6 +76,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         article_url=views.article_url,
+        may_write=_may_write.get,
         signed_in=_signed_in.get,
         static_url=static_url,
         today=date.today,
@@ -116,6 +119,7 @@ class PageRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             _signed_in.set(COOKIE in request.cookies)
+            _may_write.set(getattr(request.state, "may_write", True))
             try:
                 if request.method == "POST" and not from_this_site(request):
                     raise HTTPException(
@@ -142,9 +146,28 @@ async def _error_page(request: Request, error: Exception) -> Response:
         detail = "the form was not filled in as expected"
     else:
         detail = str(error)
+    return _page_of(said, detail, "error-part.html.j2" if is_htmx(request) else "error.html.j2")
+
+
+def no_such_page(request: Request, said: Response) -> Response:
+    """For an address that is none: a page where a browser asks, else what the service says."""
+    if "text/html" not in request.headers.get("accept", "") or is_api(request):
+        said.headers["Vary"] = "Accept"
+        return said
+    page = _page_of(said, "there is no such page", "error.html.j2")
+    page.headers.update({**HEADERS, "Vary": "Accept"})
+    return page
+
+
+def is_api(request: Request) -> bool:
+    """Whether the address is one of programs."""
+    return request.url.path.startswith("/v1/")
+
+
+def _page_of(said: Response, detail: str, template: str) -> Response:
+    """A page instead of the response, with its status and headers."""
     title = HTTPStatus(said.status_code).phrase
-    name = "error-part.html.j2" if is_htmx(request) else "error.html.j2"
-    page = render(name, said.status_code, title=title, detail=detail)
+    page = render(template, said.status_code, title=title, detail=detail)
     own = {n: v for n, v in said.headers.items() if n not in ("content-length", "content-type")}
     page.headers.update(own)
     return page
