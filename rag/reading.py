@@ -18,7 +18,7 @@ from rag.wordings import count_words, shared_words
 
 _FIRST = 3
 """Passages that are read before anybody looks whether they answer."""
-_CLEAR = 0.5
+_CLEAR = 0.4
 """Confidence of an answer from which the passages that are left seldom hold a better one."""
 _SHARED = 2
 """Words of the question in one sentence from which it may be about the same thing."""
