@@ -1,6 +1,7 @@
 """Nearest neighbours over unit vectors, on FAISS: exact while they are few, compact when many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil, log2, sqrt
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,18 @@ _TRAINED_ON = 40
 """Vectors for each cell that k-means has to find; FAISS asks for 39."""
 _ROUNDS = 10
 _SEED = 1
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """FAISS works on this thread alone meanwhile: for one vector its others gain nothing, and
+    they would spin for a while on the cores that the models need."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 class VectorIndex:
@@ -156,5 +169,6 @@ class VectorIndex:
         if among is not None:
             # A name of its own: the parameters do not keep it alive.
             parameters.sel = selector = faiss.IDSelectorBatch(among)  # noqa: F841
-        scores, ids = self._index.search(vector[None, :], k, params=parameters)  # both (1, k)
+        with _one_thread():
+            scores, ids = self._index.search(vector[None, :], k, params=parameters)  # both (1, k)
         return [(int(i), float(s)) for i, s in zip(ids[0], scores[0], strict=True) if i >= 0]

@@ -155,6 +155,11 @@ def usable_cores() -> int:
     return min(cores, int(lent)) if lent.isdecimal() and int(lent) else cores
 
 
+# One pool for all models: threads of an idle one's own would spin for a while after each run, on
+# the cores that the other's need. A question took half as long again.
+onnxruntime.set_global_thread_pool_sizes(usable_cores(), 1)
+
+
 def pad(
     sequences: Sequence[tuple[Sequence[int], Sequence[int]]], pad_id: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -171,9 +176,9 @@ def pad(
 class OnnxModel:
     """An ONNX session over token ids."""
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cores() if threads is None else threads
+        options.use_per_session_threads = False
         options.log_severity_level = 3
         # Processors without VNNI add pairs of int8 products in 16 bits, where ours overflow: the
         # runtime, which knows the processor, then takes another kernel, exact and somewhat slower.

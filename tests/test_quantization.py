@@ -42,9 +42,9 @@ def model(
     opsets = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "exact.onnx")
     if exact:
-        return OnnxModel(folder / "exact.onnx", threads=1)
+        return OnnxModel(folder / "exact.onnx")
     quantize(folder / "exact.onnx", folder / "int8.onnx")
-    return OnnxModel(folder / "int8.onnx", threads=1)
+    return OnnxModel(folder / "int8.onnx")
 
 
 def read(model: OnnxModel, *ids: int) -> NDArray[np.float32]:
@@ -102,7 +102,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from embeddings.runtime import OnnxModel
-(out,) = OnnxModel(Path(sys.argv[1]), threads=1).run([SimpleNamespace(ids=[0], type_ids=[0])])
+(out,) = OnnxModel(Path(sys.argv[1])).run([SimpleNamespace(ids=[0], type_ids=[0])])
 print(round(float(out.min()), 3), round(float(out.max()), 3))
 """
 

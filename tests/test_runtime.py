@@ -166,7 +166,7 @@ def echo(path: Path, *inputs: str) -> OnnxModel:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, str(path))
-    return OnnxModel(path, threads=1)
+    return OnnxModel(path)
 
 
 @pytest.fixture(scope="module")
