@@ -1,9 +1,8 @@
-"""The few threads that answer questions, and what may wait for them.
+"""The one thread that answers questions, and what may wait for it.
 
-Two by default: the model reads on all cores, but a question is searched and its answers are put
-together on one, and meanwhile another question's passages can be read. More at once would only
-share the same cores. Nothing waits for a batch to fill: reading four questions' passages together
-saves a fiftieth of the time.
+Models and tokenizers are used by this thread alone, one call after another: several calls at once
+would share the same cores, and tokenizers must not be shared. Nothing waits for a batch to fill:
+reading four questions' passages together saves a fiftieth of the time.
 
 A question is taken only if there is room for it and it will come to its turn in time; else it is
 refused before anything is done for it. Ingest waits behind the questions, in small portions.
@@ -43,12 +42,10 @@ _PORTION = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """How many calls may wait, for how many seconds one may wait for its turn, and how many are
-    worked on at once."""
+    """How many calls may wait, and for how many seconds one may wait for its turn."""
 
     waiting: int = 64
     deadline_s: float = 15.0
-    at_once: int = 2
 
     @property
     def stalled_s(self) -> float:
@@ -65,11 +62,10 @@ class _Call:
     passages: int
     since: float
     future: Future[Any]
-    is_behind: bool = False
 
 
 class Inference:
-    """The inference threads of one engine. Its methods may be called from any other thread."""
+    """The inference thread of one engine. Its methods may be called from any other thread."""
 
     def __init__(
         self,
@@ -78,7 +74,7 @@ class Inference:
         restart_s: float = RESTART_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`load` opens the engine, on a thread of these; one that died is started again after
+        """`load` opens the engine, on the thread; one that died is started again after
         `restart_s` seconds."""
         self.limits = limits
         self.loaded: Future[Dateline] = Future()
@@ -88,20 +84,23 @@ class Inference:
         self._changed = threading.Condition()
         self._questions: deque[_Call] = deque()
         self._behind: deque[_Call] = deque()
-        self._running: dict[threading.Thread, tuple[_Call, float]] = {}  # and since when
+        self._running: _Call | None = None
+        self._running_since = 0.0
         self._pace_s = _FIRST_PACE_S
         self._stopping = False
-        self._threads: list[threading.Thread] = []
+        self._alive = False
+        self._thread = threading.Thread()
 
     def start(self) -> None:
         """Begin to load the engine and then to work; returns at once."""
         with self._changed:
-            while not self._stopping and len(self._threads) < self.limits.at_once:
-                thread = threading.Thread(target=self._live, name="dateline-inference", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-                if not self.loaded.done():
-                    return  # the first one loads the engine, and starts the others
+            if self._stopping:
+                return
+            self._alive = True
+            self._thread = threading.Thread(
+                target=self._live, name="dateline-inference", daemon=True
+            )
+            self._thread.start()
 
     def refuse(self) -> None:
         """Refuse what waits and what comes; returns at once."""
@@ -110,19 +109,18 @@ class Inference:
             refused = [*self._questions, *self._behind]
             self._questions.clear()
             self._behind.clear()
-            self._changed.notify_all()
+            self._changed.notify()
         for call in refused:
             _fail(call, UnavailableError("the server is shutting down", retry_after=5))
 
     def stop(self, timeout_s: float) -> None:
-        """Refuse what waits, finish the calls at hand, and close the engine.
+        """Refuse what waits, finish the call at hand, and close the engine.
 
-        If these take longer than `timeout_s` seconds, they go on with the engine open.
+        If the call takes longer than `timeout_s` seconds, it goes on with the engine open.
         """
         self.refuse()
-        ends = time.monotonic() + timeout_s
-        for thread in list(self._threads):
-            thread.join(max(0.0, ends - time.monotonic()))
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
         if not self.running and self.loaded.done() and self.loaded.exception() is None:
             self.loaded.result().close()
 
@@ -140,8 +138,8 @@ class Inference:
 
     @property
     def running(self) -> bool:
-        """Whether a thread is there, at work or waiting for it."""
-        return any(thread.is_alive() for thread in self._threads)
+        """Whether the thread is there, at work or waiting for it."""
+        return self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
@@ -154,17 +152,17 @@ class Inference:
         with self._changed:
             if self._stopping:
                 raise UnavailableError("the server is shutting down", retry_after=5)
-            if len(self._threads) < self.limits.at_once:
+            if not self._alive:
                 raise UnavailableError(
-                    "an inference thread died and is being started again", retry_after=2
+                    "the inference thread died and is being started again", retry_after=2
                 )
-            now = self._clock()
-            longest = max((now - since for _, since in self._running.values()), default=0.0)
-            if longest > self.limits.stalled_s:
-                raise UnavailableError(
-                    f"an inference thread has been busy with one call for {longest:.0f} s",
-                    retry_after=10,
-                )
+            if self._running is not None:
+                seconds = self._clock() - self._running_since
+                if seconds > self.limits.stalled_s:
+                    raise UnavailableError(
+                        f"the inference thread has been busy with one call for {seconds:.0f} s",
+                        retry_after=10,
+                    )
 
     def check_room(self) -> None:
         """Raise BusyError if no question would be admitted now, or as `check_ready`."""
@@ -172,9 +170,10 @@ class Inference:
         with self._changed:
             for call in [call for call in self._questions if call.future.cancelled()]:
                 self._questions.remove(call)
-            running = [call for call, _ in self._running.values()]
-            ahead = sum(call.passages for call in (*self._questions, *running))
-            seconds = ahead * self._pace_s / self.limits.at_once
+            ahead = sum(call.passages for call in self._questions)
+            if self._running is not None:
+                ahead += self._running.passages
+            seconds = ahead * self._pace_s
             full = len(self._questions) >= self.limits.waiting
             if full or seconds > _ADMITTED * self.limits.deadline_s:
                 raise BusyError(
@@ -186,7 +185,7 @@ class Inference:
     # --- work
 
     def submit(self, run: Callable[[], T], passages: int) -> Future[T]:
-        """Have `run`, which reads so many passages, called on a thread when its turn comes.
+        """Have `run`, which reads so many passages, called on the thread when its turn comes.
 
         A future that is cancelled before that is never run. UnavailableError or BusyError at
         once; UnavailableError in the future after the deadline, or if the thread dies of the call.
@@ -199,21 +198,21 @@ class Inference:
         return call.future
 
     def run_behind(self, run: Callable[[], T]) -> T:
-        """What `run` returns, called on a thread once no question waits, or after a second.
+        """What `run` returns, called on the thread once no question waits, or after a second.
 
         Blocks. UnavailableError when the server shuts down, or if the thread dies of the call.
         """
-        if threading.current_thread() in self._threads:
+        if threading.current_thread() is self._thread:
             return run()
         future: Future[T] = Future()
         with self._changed:
             if self._stopping:
                 raise UnavailableError("the server is shutting down", retry_after=5)
-            self._behind.append(_Call(run, 0, self._clock(), future, is_behind=True))
+            self._behind.append(_Call(run, 0, self._clock(), future))
             self._changed.notify()
         return future.result()
 
-    # --- on the threads
+    # --- on the thread
 
     def _live(self) -> None:
         try:
@@ -233,9 +232,7 @@ class Inference:
         except Exception as error:
             self.loaded.set_exception(error)
         else:
-            with self._changed:  # who sees it loaded sees all threads
-                self.loaded.set_result(engine)
-                self.start()
+            self.loaded.set_result(engine)
 
     def _next(self) -> _Call | None:
         """The call whose turn it is, once there is one; None when the thread is to end."""
@@ -243,17 +240,14 @@ class Inference:
             while not self._stopping:
                 call = self._take()
                 if call is not None:
-                    self._running[threading.current_thread()] = call, self._clock()
+                    self._running, self._running_since = call, self._clock()
                     return call
                 self._changed.wait()
             return None
 
     def _take(self) -> _Call | None:
         now = self._clock()
-        # One call at a time of what is behind, so that a question need not wait for two.
-        one_runs = any(call.is_behind for call, _ in self._running.values())
-        behind = bool(self._behind) and not one_runs
-        waited = behind and now - self._behind[0].since > _PATIENCE_S
+        waited = bool(self._behind) and now - self._behind[0].since > _PATIENCE_S
         while self._questions and not waited:
             call = self._questions.popleft()
             if not call.future.set_running_or_notify_cancel():
@@ -264,7 +258,7 @@ class Inference:
             call.future.set_exception(
                 UnavailableError(f"the question waited {seconds:.0f} s: ask again", retry_after=5)
             )
-        return self._behind.popleft() if behind else None
+        return self._behind.popleft() if self._behind else None
 
     def _do(self, call: _Call) -> None:
         try:
@@ -278,18 +272,16 @@ class Inference:
 
     def _done(self, call: _Call) -> None:
         with self._changed:
-            _, since = self._running.pop(threading.current_thread())
-            self._changed.notify()  # what is behind may have its turn now
+            self._running = None
             if call.passages:
-                pace_s = (self._clock() - since) / call.passages
+                pace_s = (self._clock() - self._running_since) / call.passages
                 self._pace_s += _NEWEST * (pace_s - self._pace_s)
 
     def _die(self, error: BaseException) -> None:
-        logger.critical("an inference thread died", exc_info=error)
-        thread = threading.current_thread()
+        logger.critical("the inference thread died", exc_info=error)
         with self._changed:
-            self._threads.remove(thread)
-            call, _ = self._running.pop(thread, (None, 0.0))
+            self._alive = False
+            call, self._running = self._running, None
         if call is not None:
             call.future.set_exception(
                 UnavailableError("the inference thread died: ask again", retry_after=2)
