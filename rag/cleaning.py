@@ -74,13 +74,22 @@ def canonical(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(map(str.strip, lines))).strip("\n")
 
 
+_DATE_BEFORE = re.compile(r"(date:?\s+(\d{4}-\S+))\s+(\S.*)", re.I)
+_DATE_AFTER = re.compile(r"(\S.*?)\s*(?:\s[—–-]|[|·•])\s+(\S{1,12}(?: \S{1,12}){0,3})")
+
+
 def _split_glued_date(lines: list[str]) -> list[str]:
-    """`date 2023-11-13 Title` at the top becomes two lines: the one cut made inside a line."""
+    """`date 2023-11-13 Title` and `Title — 13 November 2023` at the top become two lines.
+
+    They are the only cuts made inside a line.
+    """
     for i, line in enumerate(lines):
         if line and not is_furniture(line):
-            glued = re.fullmatch(r"(date:?\s+(\d{4}-\S+))\s+(\S.*)", line, re.I)
-            if glued and parse_date(glued[2]):
-                return [*lines[:i], glued[1], glued[3], *lines[i + 1 :]]
+            before, after = _DATE_BEFORE.fullmatch(line), _DATE_AFTER.fullmatch(line)
+            if before and parse_date(before[2]):
+                return [*lines[:i], before[1], before[3], *lines[i + 1 :]]
+            if after and parse_date(after[2]) and _is_headline(after[1]):
+                return [*lines[:i], after[1], after[2], *lines[i + 1 :]]
             break
     return lines
 

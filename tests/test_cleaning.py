@@ -53,6 +53,29 @@ def test_a_date_glued_to_the_title_is_cut_off_and_kept_in_removed() -> None:
 
 
 @pytest.mark.parametrize(
+    "glued", [" — 13 May 2024", " - May 13, 2024", " | 2024-05-13", " – Monday, 13 May 2024"]
+)
+def test_a_date_glued_to_the_end_of_the_title_is_cut_off_too(glued: str) -> None:
+    result = clean(f"Port Ellan bridge shut after crack found{glued}\n{BODY}")
+    assert result.title == "Port Ellan bridge shut after crack found"
+    assert result.published == date(2024, 5, 13)
+    assert result.text == BODY
+    assert result.removed == (glued.lstrip(" —–-|"),)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "What we know of the crash of 13 May 2024",
+        "Port Ellan bridge: shut - again",
+        "The long night – a report from Port Ellan",
+    ],
+)
+def test_a_title_without_a_date_set_off_stays_whole(title: str) -> None:
+    assert clean(f"{title}\n{BODY}").title == title
+
+
+@pytest.mark.parametrize(
     "glued", ["date 2024-05-13 ", "date: 2024-05-13 ", "Date 2024-05-13T08:00Z "]
 )
 def test_a_date_glued_to_a_sentence_leaves_the_sentence_in_the_text(glued: str) -> None:
