@@ -7,7 +7,7 @@ from rag.abilities import ALL_ABILITIES, Abilities
 from rag.candidates import rank_candidates
 from rag.citations import cite
 from rag.confidence import Calibration, lead
-from rag.conflict import Similarity, rivals
+from rag.conflict import Similarity, is_comparable, rivals
 from rag.corroboration import corroborated
 from rag.quantities import parse_quantity
 from rag.types import Answer, Article, Hit, Span
@@ -35,7 +35,11 @@ def make_answers(
     ranked = rank_candidates(spans, hits, stories, calibration, abilities)
     candidates = ranked[:limit]
     if abilities.merging:
-        candidates = [corroborated(c, hits, stories, similarity) for c in candidates]
+        # Those far behind are no answers, and to compare sentences takes time.
+        candidates = [
+            corroborated(c, hits, stories, similarity) if is_comparable(c, ranked[0]) else c
+            for c in candidates
+        ]
     disputed = rivals(candidates, similarity) if abilities.conflict else []
     words = count_words(question)
     answers: list[Answer] = []

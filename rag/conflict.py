@@ -24,7 +24,7 @@ def rivals(candidates: Sequence[Candidate], similarity: Similarity) -> list[int]
     """
     found = [0]
     for place, candidate in enumerate(candidates[1:], start=1):
-        if candidates[0].score - candidate.score > _COMPARABLE:
+        if not is_comparable(candidate, candidates[0]):
             break
         if any(_shares_story(candidate, candidates[other]) for other in found):
             continue
@@ -33,6 +33,11 @@ def rivals(candidates: Sequence[Candidate], similarity: Similarity) -> list[int]
         if alike is not None and similarity(*sentences) >= alike:
             found.append(place)
     return found if len(found) > 1 else []
+
+
+def is_comparable(candidate: Candidate, best: Candidate) -> bool:
+    """Whether a candidate's support is near that of the best."""
+    return best.score - candidate.score <= _COMPARABLE
 
 
 def _least_alike(a: Candidate, b: Candidate) -> float | None:
