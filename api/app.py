@@ -231,7 +231,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # Starlette names those of the first route only.
         response.headers["Allow"] = ", ".join(methods_of(request.app.routes, request.scope))
-    if "endpoint" not in request.scope:
+    if error.status_code == HTTPStatus.NOT_FOUND and "endpoint" not in request.scope:
         return web.no_such_page(request, response)
     return response
 

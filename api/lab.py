@@ -49,8 +49,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="ABILITY",
-            help="Switch off, to see what it is worth: stories, merging, conflict, dates, names"
-            " or questions.",
+            help="Switch off, to see what it is worth: stories, merging, conflict, dates, names,"
+            " questions or stopping.",
         ),
     ] = None,
     data_dir: DataDir = None,

@@ -43,7 +43,7 @@ class AskRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     question: Str
-    top_k: int | None = Field(None, ge=1, le=100, description="passages to read; default 10")
+    top_k: int | None = Field(None, ge=1, le=100, description="passages to find; default 10")
     as_of: date | None = Field(None, description="only what was published on or before this day")
     since: date | None = Field(None, description="only what was published on or after this day")
     until: date | None = Field(None, description="only what was published on or before this day")

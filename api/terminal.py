@@ -148,10 +148,10 @@ def _span(first: str, last: str, shared: str = "") -> str:
 
 
 def print_explanation(reply: Reply, console: Console) -> None:
-    """What was read, and what took how long."""
+    """What was found, and what took how long."""
     timings = reply.timings
     console.print(
-        f"\nread {counted(len(reply.hits), 'passage')}; retrieve {timings.retrieve:.0f} ms, "
+        f"\nfound {counted(len(reply.hits), 'passage')}; retrieve {timings.retrieve:.0f} ms, "
         f"read {timings.read:.0f} ms, total {timings.total:.0f} ms; "
         f"{reply.encoder}, {reply.reader}"
     )

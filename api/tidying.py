@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
@@ -20,22 +20,24 @@ _STOP_S = 2.0
 async def running(engine: Dateline) -> AsyncIterator[None]:
     """Tidy up meanwhile, now and then, if something was written since the last time."""
     over = threading.Event()
-    tidy = engine.tidy_behind()
 
-    def work() -> None:
+    def work(tidy: Callable[[], None]) -> None:
+        tidied = None
         while not over.wait(_LOOK_S):
             try:
-                state = engine.index_state()
-                if state.store_seq != state.generation_seq:
+                seq = engine.index_state().store_seq
+                if seq != tidied:
                     tidy()
+                    tidied = seq
             except Exception:
                 if not over.is_set():
                     logger.warning("the index was not tidied up", exc_info=True)
 
-    thread = threading.Thread(target=work, name="dateline-tidying", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        await run_in_threadpool(thread.join, _STOP_S)
+    with engine.tidied_behind() as tidy:
+        thread = threading.Thread(target=work, args=(tidy,), name="dateline-tidying", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            await run_in_threadpool(thread.join, _STOP_S)

@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,9 +156,12 @@ def usable_cores() -> int:
     return min(cores, int(lent)) if lent.isdecimal() and int(lent) else cores
 
 
-# One pool for all models: threads of an idle one's own would spin for a while after each run, on
-# the cores that the other's need. A question took half as long again.
-onnxruntime.set_global_thread_pool_sizes(usable_cores(), 1)
+@cache
+def _share_threads() -> None:
+    """One pool for all models: threads of an idle one's own would spin for a while after each run,
+    on the cores that the other's need. A question took half as long again."""
+    with suppress(RuntimeError):  # the program that Dateline is part of has made the pool
+        onnxruntime.set_global_thread_pool_sizes(usable_cores(), 1)
 
 
 def pad(
@@ -177,6 +181,7 @@ class OnnxModel:
     """An ONNX session over token ids."""
 
     def __init__(self, path: Path) -> None:
+        _share_threads()
         options = onnxruntime.SessionOptions()
         options.use_per_session_threads = False
         options.log_severity_level = 3

@@ -32,7 +32,7 @@ def evaluate(
     All shares and scores are 0..1, latencies milliseconds; None where the mode or the gold gives
     nothing to reckon from. `on_progress` is told after every question how many are done.
 
-    end-to-end: `engine.ask`; the articles retrieved are those of the passages read, and those of
+    end-to-end: `engine.ask`; the articles retrieved are those of the passages found, and those of
         their stories whose passages were left out because they say the same.
     reader: `engine.read` over the gold articles, whole. An unanswerable question without docs
         has nothing to be read: it counts as abstained with confidence 0, which also flatters

@@ -35,7 +35,7 @@ def make_answers(
     ranked = rank_candidates(spans, hits, stories, calibration, abilities)
     candidates = ranked[:limit]
     if abilities.merging:
-        # Those far behind are no answers, and to compare sentences takes time.
+        # Comparing sentences takes time, and who tells an answer that is far behind nobody asks.
         candidates = [
             corroborated(c, hits, stories, similarity) if is_comparable(c, ranked[0]) else c
             for c in candidates

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
@@ -257,13 +258,17 @@ class Dateline:
         self._store.delete(article_id)
         self._take_in()
 
-    def tidy_behind(self) -> Callable[[], None]:
-        """What tidies the index up if that is due: no ingest and no delete does it from now on.
+    @contextmanager
+    def tidied_behind(self) -> Iterator[Callable[[], None]]:
+        """What tidies the index up if that is due: no ingest and no delete does it meanwhile.
 
         A server calls it now and then, so that no request waits for it.
         """
         self._tidies = False
-        return self._index.compact
+        try:
+            yield self._index.compact
+        finally:
+            self._tidies = True
 
     def _take_in(self) -> None:
         """Have the index follow what was written; it is stored and stays, whatever happens here."""
@@ -299,7 +304,7 @@ class Dateline:
 
     @property
     def top_k(self) -> int:
-        """How many passages are read for a question unless it says otherwise."""
+        """How many passages are found for a question unless it says otherwise."""
         return self._top_k
 
     def counts(self) -> tuple[int, int]:

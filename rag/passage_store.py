@@ -122,11 +122,7 @@ def read(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Passage]:
     for some in tables.portions(list({row.article_id for row in rows})):
         found = connection.execute(sa.select(tables.articles).where(tables.articles.c.id.in_(some)))
         articles |= {row.id: tables.row_article(row) for row in found}
-    return {
-        row.id: Passage(articles[row.article_id], row.start, row.end, row.id)
-        for row in rows
-        if row.article_id in articles
-    }
+    return {row.id: Passage(articles[row.article_id], row.start, row.end, row.id) for row in rows}
 
 
 def ids(connection: sa.Connection, up_to_seq: int) -> NDArray[np.int64]:

@@ -42,7 +42,10 @@ _SHORT_SCALE_NEXT = re.compile(rf"({'|'.join(_SHORT_SCALES)})\b")  # "5m", but "
 _LARGE_SCALE_NEXT = re.compile(r"[\s-](million|billion|trillion)\b")
 _OF_A_SCALE = re.compile(rf"[\s-](?:of\s)?a[\s-]({_SCALE})\b")
 _MORE_NUMBER = re.compile(rf"(?:{'|'.join((*_BELOW_TWENTY, *_TENS))}|{_SCALE})\b")
-_NUMBER_ANYWHERE = re.compile(rf"\d|\b(?:{_MORE_NUMBER.pattern}|half\b)", re.IGNORECASE)
+_NUMBER_ANYWHERE = re.compile(
+    rf"\d|[{''.join(_SIGNS)}]|\b(?:{_MORE_NUMBER.pattern}|half\b|(?:a|an)[\s-](?:{'|'.join(_PARTS)})\b)",
+    re.IGNORECASE,
+)
 _LATER_CAPITAL = re.compile(r"\s[A-Z]")
 _FILLER = re.compile(r"(?:the|only|just|exactly|a total of|a record|all)\s+")
 _BOUND = re.compile(

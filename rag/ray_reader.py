@@ -11,7 +11,7 @@ then goes on, refuses questions for the time being, and has the child started ag
 is a cluster. Nothing else listens: Serve's own HTTP proxies are off.
 
 A front that has one worker has one question read at a time, so more replicas need as many
-workers. Each question is read whole by one replica, as here: the answers are the same.
+workers. A passage reads the same on any replica, as here: the answers are the same.
 """
 
 import json

@@ -29,7 +29,8 @@ _SPANS_PER_WINDOW = 5
 # passages take a sixth less time in batches of 512 tokens than in one.
 _BATCH_TOKENS = 512
 _REMEMBERED = 2000
-"""Readings of a passage, about a kilobyte each: those of the last 200 questions or more."""
+"""Readings, about a kilobyte each (tens of an article read whole): those of the last 200 questions
+or more."""
 
 _QUOTES = {"“": "”", "‘": "’", "«": "»"}
 _CLOSING = {closing: opening for opening, closing in _QUOTES.items()}

@@ -67,8 +67,8 @@ class Reading:
             if _is_clear(question, ranked, calibration):
                 can_dispute = self.abilities.conflict
                 others = _opponents(meant, ranked[0], others, stories) if can_dispute else []
-        spans += self._read(meant, [hit.passage for hit in others])
-        return sorted(spans, key=lambda span: -span.score)
+        more = self._read(meant, [hit.passage for hit in others])
+        return sorted([*spans, *more], key=lambda span: -span.score)
 
     def _meant(self, question: str, passages: Sequence[Passage]) -> str:
         if not self.abilities.questions:

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         default=None,
         description="int8 instead of fp32; unset, the packaged reader is int8 and others are not.",
     )
-    top_k: int = Field(default=10, ge=1, le=100, description="Passages read for a question.")
+    top_k: int = Field(default=10, ge=1, le=100, description="Passages found for a question.")
     threshold: float | None = Field(
         default=None,
         ge=0.0,

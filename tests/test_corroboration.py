@@ -5,7 +5,9 @@ from datetime import date
 
 from conftest import article
 
+from rag.answers import make_answers
 from rag.candidates import Candidate
+from rag.confidence import Calibration
 from rag.corroboration import corroborated
 from rag.temporal import when_of
 from rag.types import Article, Hit, Passage, Span
@@ -67,3 +69,19 @@ def test_one_tuesday_is_not_another() -> None:
 
 def _alike(one: str, other: str) -> float:
     return 1.0
+
+
+def test_only_answers_near_the_best_are_looked_for_in_other_stories() -> None:
+    named = article("The judge asked for 500 willows. The judge asked for 9 oaks.", "named")
+    also = article("The judge had 500 willows planted. The judge had 9 oaks felled.", "also")
+    given = hits(named, also)
+    stories = {"named": (named,), "also": (also,)}
+    calibration = Calibration(retrieval_weight=0.0, scale=1.0)
+
+    def sources(score: float) -> list[tuple[str, int]]:
+        spans = [told(named, "500 willows", 9.0), told(named, "9 oaks", score)]
+        found = make_answers("", spans, given, stories, calibration, of_the_judge)
+        return [(answer.text, answer.independent_sources) for answer in found]
+
+    assert sources(5.5) == [("500 willows", 2), ("9 oaks", 2)]
+    assert sources(5.4) == [("500 willows", 2), ("9 oaks", 1)]

@@ -1,5 +1,6 @@
 """The pages of the collection: its articles, one of them, its stories, and adding to it."""
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from api.web.pages import PageRoute, is_htmx, render
 from rag.citations import find_quote
 from rag.cleaning import canonical
 from rag.engine import check_question
-from rag.errors import InputError
+from rag.errors import ConflictError, InputError
 from rag.fields import article_from_mapping
 from rag.job_inputs import MAX_ARTICLES, count_articles, file_inputs
 from rag.types import Article, Hit, Ingested, Passage, Skipped, Span, Story
@@ -159,7 +160,8 @@ def show_job(request: Request, jobs: AllJobs, job_id: str) -> Response:
 @router.post("/add/{job_id}/cancel")
 def cancel_job(jobs: AllJobs, job_id: str) -> Response:
     """End a job early; what it has added stays."""
-    jobs.cancel(job_id)
+    with suppress(ConflictError):  # it has ended meanwhile, as its page says
+        jobs.cancel(job_id)
     return RedirectResponse(f"/add/{job_id}", HTTPStatus.SEE_OTHER)
 
 

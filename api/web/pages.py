@@ -151,6 +151,8 @@ async def _error_page(request: Request, error: Exception) -> Response:
 
 def no_such_page(request: Request, said: Response) -> Response:
     """For an address that is none: a page where a browser asks, else what the service says."""
+    _signed_in.set(COOKIE in request.cookies)
+    _may_write.set(getattr(request.state, "may_write", True))
     if "text/html" not in request.headers.get("accept", "") or is_api(request):
         said.headers["Vary"] = "Accept"
         return said
