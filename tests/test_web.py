@@ -402,20 +402,22 @@ def test_two_files_of_one_name_are_refused_together(client: TestClient) -> None:
     assert "Two files named 'a.txt'" in words(page)
 
 
-def test_files_that_wait_for_others_say_so(
-    client: TestClient, dateline: Dateline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job is ever begun; to be asked for before the service that would begin it."""
     monkeypatch.setattr(Jobs, "claim", lambda *_: None)
+
+
+def test_files_that_wait_for_others_say_so(
+    dateline: Dateline, no_runner: None, client: TestClient
+) -> None:
     page = client.post("/add/files", files=[("files", ("a.txt", b"It came."))], headers=OURS)
     assert "Waiting for its turn. 0 of about 1" in words(page)
     dateline.jobs.cancel(page.url.path.removeprefix("/add/"))
     assert "It was cancelled" in words(client.get(page.url.path))
 
 
-def test_a_job_is_cancelled_from_its_page(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Jobs, "claim", lambda *_: None)
+def test_a_job_is_cancelled_from_its_page(no_runner: None, client: TestClient) -> None:
     page = client.post("/add/files", files=[("files", ("a.txt", b"It came."))], headers=OURS)
     address = f"{page.url.path}/cancel"
     assert f'action="{address}"' in page.text
