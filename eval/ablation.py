@@ -2,7 +2,7 @@
 
 run() { dateline eval gold.jsonl --articles articles/ --json "$@"; }
 run all.json
-for ability in stories merging conflict dates names questions; do
+for ability in stories merging conflict dates names questions stopping; do
     run without-$ability.json --without $ability
 done
 python -m eval.ablation all.json without-*.json
