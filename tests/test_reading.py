@@ -65,7 +65,7 @@ def test_without_one_all_are_read(first: Article) -> None:
 
 def test_a_lead_counts_as_the_calibration_says() -> None:
     rival = article("answer: Vessen 8 is where.", "rival")
-    leading = Calibration(0.0, scale=0.1, lead_weight=1.0, bias=-2.0)
+    leading = Calibration(0.0, scale=0.1, lead_weight=1.0, bias=-3.0)
     late = DULL[1]
     assert len(read([CLEAR, DULL[0], rival, late], calibration=leading)[0]) == 4
     assert len(read([CLEAR, *DULL, late], calibration=leading)[0]) == 3
