@@ -24,6 +24,7 @@ from rag.types import Reply
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
+# The library has no types for this and for what workers share.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _REGISTRY = CollectorRegistry()

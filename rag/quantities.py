@@ -43,7 +43,8 @@ _LARGE_SCALE_NEXT = re.compile(r"[\s-](million|billion|trillion)\b")
 _OF_A_SCALE = re.compile(rf"[\s-](?:of\s)?a[\s-]({_SCALE})\b")
 _MORE_NUMBER = re.compile(rf"(?:{'|'.join((*_BELOW_TWENTY, *_TENS))}|{_SCALE})\b")
 _NUMBER_ANYWHERE = re.compile(
-    rf"\d|[{''.join(_SIGNS)}]|\b(?:{_MORE_NUMBER.pattern}|half\b|(?:a|an)[\s-](?:{'|'.join(_PARTS)})\b)",
+    rf"\d|[{''.join(_SIGNS)}]|\b(?:{_MORE_NUMBER.pattern}|half\b)"
+    rf"|\ban?[\s-](?:{'|'.join(_PARTS)})\b",
     re.IGNORECASE,
 )
 _LATER_CAPITAL = re.compile(r"\s[A-Z]")

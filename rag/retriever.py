@@ -1,6 +1,6 @@
 """Passages for a question: dense and lexical rankings, fused."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -63,19 +63,17 @@ def fuse(rankings: Sequence[Ranking]) -> Ranked:
     return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
 
 
-def fold(hits: Iterable[Hit], stories: Mapping[str, str], k: int) -> list[Hit]:
+def fold(told: Iterable[tuple[Hit, str]], k: int) -> list[Hit]:
     """The first k hits that say different things: a story's passage comes once.
 
-    `stories` names the story of each article id. A passage that another article of its story
-    says too, within a passage that ranks better, is left out; one that says that passage and more
-    takes its place and score. Of two that say the same, the fuller article's stays.
+    `told` are hits, best first, each with what names its story. A passage that another article of
+    its story says too, within a passage that ranks better, is left out; one that says that passage
+    and more takes its place and score. Of two that say the same, the fuller article's stays.
     """
     kept: list[Hit] = []
     by_story: dict[str, list[int]] = {}
-    for hit in hits:
-        article = hit.passage.article
-        # An article that was deleted meanwhile is in no story.
-        places = by_story.setdefault(stories.get(article.id, article.id), [])
+    for hit, story in told:
+        places = by_story.setdefault(story, [])
         for place in places:
             both = _fold(kept[place], hit)
             if both is not None:
@@ -138,28 +136,20 @@ class Retriever:
         ]
         passing = cache(lambda: self._store.passages_passing(where))
         rankings = [self._live(search, depth, where, passing, live) for search in searches]
-        fused = fuse(rankings)
-        if not self._fold_stories:
-            return list(islice(self._hits(fused, k), k))
-        stories: dict[str, str] = {}
-        return fold(self._hits(fused, 2 * k, stories), stories, k)
+        told = self._told(fuse(rankings), portion=max(1, 2 * k))
+        return fold(told, k) if self._fold_stories else [hit for hit, _ in islice(told, k)]
 
-    def _hits(
-        self, ranked: Ranked, portion: int, stories: dict[str, str] | None = None
-    ) -> Iterator[Hit]:
-        """The passages, so many at a time, for most are never looked at.
-
-        Into `stories` goes what names the story of each article, before its first passage comes.
-        """
-        for at in range(0, len(ranked), max(1, portion)):
+    def _told(self, ranked: Ranked, portion: int) -> Iterator[tuple[Hit, str]]:
+        """(passage, what names its story); read so many at a time, for most are never looked at."""
+        for at in range(0, len(ranked), portion):
             some = ranked[at : at + portion]
             passages = self._store.passages([passage_id for passage_id, _ in some])
-            if stories is not None:
-                articles = {passage.article.id for passage in passages.values()}
-                stories.update(self._store.story_ids(articles))
+            stories = self._store.story_ids({p.article.id for p in passages.values()})
             for passage_id, score in some:
                 if passage_id in passages:
-                    yield Hit(passages[passage_id], score)
+                    passage = passages[passage_id]
+                    # An article that was deleted meanwhile is in no story.
+                    yield Hit(passage, score), stories.get(passage.article.id, passage.article.id)
 
     def _live(
         self,

@@ -69,10 +69,10 @@ def hit(given: Article, where: slice, score: float) -> Hit:
 
 def folded(*hits: Hit, k: int = 10, apart: tuple[str, ...] = ()) -> list[tuple[str, str, float]]:
     """(article, articles folded in, score) of what is left; all tell one story but those apart."""
-    stories = {h.passage.article.id: "s" for h in hits if h.passage.article.id not in apart}
+    ids = [h.passage.article.id for h in hits]
+    told = zip(hits, [i if i in apart else "s" for i in ids], strict=True)
     return [
-        (h.passage.article.id, " ".join(a.id for a in h.folded), h.score)
-        for h in fold(hits, stories, k)
+        (h.passage.article.id, " ".join(a.id for a in h.folded), h.score) for h in fold(told, k)
     ]
 
 
@@ -104,12 +104,12 @@ def test_different_passages_of_a_story_stay() -> None:
 
 def test_passages_of_one_article_are_not_folded() -> None:
     hits = [hit(WIRE, ALL, 0.9), hit(WIRE, FIRST, 0.8)]
-    assert [h.passage for h in fold(hits, {"wire": "s"}, 10)] == [h.passage for h in hits]
+    told = [(h, "s") for h in hits]
+    assert [h.passage for h in fold(told, 10)] == [h.passage for h in hits]
 
 
 def test_articles_of_different_stories_may_say_the_same() -> None:
     hits = [hit(WIRE, FIRST, 0.9), hit(COPY, FIRST, 0.8)]
-    # What was deleted since it was found has no story either.
     assert folded(*hits, apart=("copy",)) == [("wire", "", 0.9), ("copy", "", 0.8)]
     assert folded(*hits, apart=("copy", "wire")) == [("wire", "", 0.9), ("copy", "", 0.8)]
 

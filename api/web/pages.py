@@ -118,8 +118,7 @@ class PageRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            _signed_in.set(COOKIE in request.cookies)
-            _may_write.set(getattr(request.state, "may_write", True))
+            _know(request)
             try:
                 if request.method == "POST" and not from_this_site(request):
                     raise HTTPException(
@@ -151,19 +150,20 @@ async def _error_page(request: Request, error: Exception) -> Response:
 
 def no_such_page(request: Request, said: Response) -> Response:
     """For an address that is none: a page where a browser asks, else what the service says."""
-    _signed_in.set(COOKIE in request.cookies)
-    _may_write.set(getattr(request.state, "may_write", True))
-    if "text/html" not in request.headers.get("accept", "") or is_api(request):
+    of_programs = request.url.path.startswith("/v1/")
+    if of_programs or "text/html" not in request.headers.get("accept", ""):
         said.headers["Vary"] = "Accept"
         return said
+    _know(request)
     page = _page_of(said, "there is no such page", "error.html.j2")
     page.headers.update({**HEADERS, "Vary": "Accept"})
     return page
 
 
-def is_api(request: Request) -> bool:
-    """Whether the address is one of programs."""
-    return request.url.path.startswith("/v1/")
+def _know(request: Request) -> None:
+    """Keep what the templates ask about the reader."""
+    _signed_in.set(COOKIE in request.cookies)
+    _may_write.set(getattr(request.state, "may_write", True))
 
 
 def _page_of(said: Response, detail: str, template: str) -> Response:
