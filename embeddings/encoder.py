@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from embeddings.runtime import OnnxModel, files_hash, install, length_batches
+from embeddings.runtime import (
+    BATCH_TOKENS,
+    OnnxModel,
+    files_hash,
+    in_parallel,
+    install,
+    length_batches,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
-_BATCH_TOKENS = 4096
 
 
 class Encoder(Protocol):
@@ -83,8 +89,10 @@ class MiniLMEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         encodings = self._truncating.encode_batch(list(texts))
-        for batch in length_batches([len(e.ids) for e in encodings], _BATCH_TOKENS):
-            (vectors[batch],) = self._model.run([encodings[i] for i in batch])
+        batches = list(length_batches([len(e.ids) for e in encodings], BATCH_TOKENS))
+        found = in_parallel(lambda batch: self._model.run([encodings[i] for i in batch]), batches)
+        for batch, (some,) in zip(batches, found, strict=True):
+            vectors[batch] = some
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -11,10 +11,11 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import platformdirs
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dateline")
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 EXPORT_RECIPE = "onnx-opset17-int8-per-token-1"
 """Part of the hash of a cached model: change it when `_export` changes."""
 
 # Encoder and reader may be loaded by two threads; torch exports one model at a time.
 _exporting = threading.Lock()
+
+BATCH_TOKENS = 256
+"""Tokens that go through a model together, padding counted."""
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -157,11 +164,18 @@ def usable_cores() -> int:
 
 
 @cache
-def _share_threads() -> None:
-    """One pool for all models: threads of an idle one's own would spin for a while after each run,
-    on the cores that the other's need. A question took half as long again."""
-    with suppress(RuntimeError):  # the program that Dateline is part of has made the pool
-        onnxruntime.set_global_thread_pool_sizes(usable_cores(), 1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(usable_cores(), thread_name_prefix="dateline-model")
+
+
+def in_parallel(work: Callable[[T], R], portions: Sequence[T]) -> list[R]:
+    """What `work` gives of each portion, in their order; as many at once as there are cores.
+
+    Whoever calls shares these threads with all others, so that no core is asked for twice.
+    """
+    if len(portions) == 1:
+        return [work(portions[0])]
+    return list(_threads().map(work, portions))
 
 
 def pad(
@@ -178,12 +192,15 @@ def pad(
 
 
 class OnnxModel:
-    """An ONNX session over token ids."""
+    """An ONNX session over token ids. Safe to use from several threads.
+
+    A batch is computed by the thread that asks for it: cores that share a batch this small wait
+    for one another at every layer, and spin as they wait, while those with a batch each do not.
+    """
 
     def __init__(self, path: Path) -> None:
-        _share_threads()
         options = onnxruntime.SessionOptions()
-        options.use_per_session_threads = False
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         # Processors without VNNI add pairs of int8 products in 16 bits, where ours overflow: the
         # runtime, which knows the processor, then takes another kernel, exact and somewhat slower.
