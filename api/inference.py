@@ -1,8 +1,9 @@
-"""The one thread that answers questions, and what may wait for it.
+"""The few threads that answer questions, and what may wait for them.
 
-Models and tokenizers are used by this thread alone, one call after another: several calls at once
-would share the same cores, and tokenizers must not be shared. Nothing waits for a batch to fill:
-reading four questions' passages together saves a fiftieth of the time.
+One for each core, and two at least: passages are read on as many cores as there are, but a question
+is searched and its answers are put together on one, and meanwhile another question's passages can
+be read. Nothing waits for a batch to fill: reading four questions' passages together saves a
+fiftieth of the time.
 
 A question is taken only if there is room for it and it will come to its turn in time; else it is
 refused before anything is done for it. Ingest waits behind the questions, in small portions.
@@ -15,12 +16,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
 from embeddings.encoder import Encoder, Vectors
+from embeddings.runtime import usable_cores
 from rag.engine import Dateline
 from rag.errors import BusyError, UnavailableError
 
@@ -42,10 +44,12 @@ _PORTION = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """How many calls may wait, and for how many seconds one may wait for its turn."""
+    """How many calls may wait, for how many seconds one may wait for its turn, and how many are
+    worked on at once."""
 
     waiting: int = 64
     deadline_s: float = 15.0
+    at_once: int = field(default_factory=lambda: max(2, usable_cores()))
 
     @property
     def stalled_s(self) -> float:
@@ -62,10 +66,11 @@ class _Call:
     passages: int
     since: float
     future: Future[Any]
+    is_behind: bool = False
 
 
 class Inference:
-    """The inference thread of one engine. Its methods may be called from any other thread."""
+    """The inference threads of one engine. Its methods may be called from any other thread."""
 
     def __init__(
         self,
@@ -74,7 +79,7 @@ class Inference:
         restart_s: float = RESTART_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`load` opens the engine, on the thread; one that died is started again after
+        """`load` opens the engine, on a thread of these; one that died is started again after
         `restart_s` seconds."""
         self.limits = limits
         self.loaded: Future[Dateline] = Future()
@@ -84,23 +89,20 @@ class Inference:
         self._changed = threading.Condition()
         self._questions: deque[_Call] = deque()
         self._behind: deque[_Call] = deque()
-        self._running: _Call | None = None
-        self._running_since = 0.0
+        self._running: dict[threading.Thread, tuple[_Call, float]] = {}  # and since when
         self._pace_s = _FIRST_PACE_S
         self._stopping = False
-        self._alive = False
-        self._thread = threading.Thread()
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to load the engine and then to work; returns at once."""
         with self._changed:
-            if self._stopping:
-                return
-            self._alive = True
-            self._thread = threading.Thread(
-                target=self._live, name="dateline-inference", daemon=True
-            )
-            self._thread.start()
+            while not self._stopping and len(self._threads) < self.limits.at_once:
+                thread = threading.Thread(target=self._live, name="dateline-inference", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+                if not self.loaded.done():
+                    return  # the first one loads the engine, and starts the others
 
     def refuse(self) -> None:
         """Refuse what waits and what comes; returns at once."""
@@ -109,18 +111,19 @@ class Inference:
             refused = [*self._questions, *self._behind]
             self._questions.clear()
             self._behind.clear()
-            self._changed.notify()
+            self._changed.notify_all()
         for call in refused:
             _fail(call, UnavailableError("the server is shutting down", retry_after=5))
 
     def stop(self, timeout_s: float) -> None:
-        """Refuse what waits, finish the call at hand, and close the engine.
+        """Refuse what waits, finish the calls at hand, and close the engine.
 
-        If the call takes longer than `timeout_s` seconds, it goes on with the engine open.
+        If these take longer than `timeout_s` seconds, they go on with the engine open.
         """
         self.refuse()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        ends = time.monotonic() + timeout_s
+        for thread in list(self._threads):
+            thread.join(max(0.0, ends - time.monotonic()))
         if not self.running and self.loaded.done() and self.loaded.exception() is None:
             self.loaded.result().close()
 
@@ -138,8 +141,8 @@ class Inference:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there, at work or waiting for it."""
-        return self._thread.is_alive()
+        """Whether a thread is there, at work or waiting for it."""
+        return any(thread.is_alive() for thread in self._threads)
 
     @property
     def waiting(self) -> int:
@@ -152,17 +155,17 @@ class Inference:
         with self._changed:
             if self._stopping:
                 raise UnavailableError("the server is shutting down", retry_after=5)
-            if not self._alive:
+            if len(self._threads) < self.limits.at_once:
                 raise UnavailableError(
-                    "the inference thread died and is being started again", retry_after=2
+                    "an inference thread died and is being started again", retry_after=2
                 )
-            if self._running is not None:
-                seconds = self._clock() - self._running_since
-                if seconds > self.limits.stalled_s:
-                    raise UnavailableError(
-                        f"the inference thread has been busy with one call for {seconds:.0f} s",
-                        retry_after=10,
-                    )
+            now = self._clock()
+            longest = max((now - since for _, since in self._running.values()), default=0.0)
+            if longest > self.limits.stalled_s:
+                raise UnavailableError(
+                    f"an inference thread has been busy with one call for {longest:.0f} s",
+                    retry_after=10,
+                )
 
     def check_room(self) -> None:
         """Raise BusyError if no question would be admitted now, or as `check_ready`."""
@@ -170,10 +173,9 @@ class Inference:
         with self._changed:
             for call in [call for call in self._questions if call.future.cancelled()]:
                 self._questions.remove(call)
-            ahead = sum(call.passages for call in self._questions)
-            if self._running is not None:
-                ahead += self._running.passages
-            seconds = ahead * self._pace_s
+            running = [call for call, _ in self._running.values()]
+            ahead = sum(call.passages for call in (*self._questions, *running))
+            seconds = ahead * self._pace_s / self.limits.at_once
             full = len(self._questions) >= self.limits.waiting
             if full or seconds > _ADMITTED * self.limits.deadline_s:
                 raise BusyError(
@@ -185,7 +187,7 @@ class Inference:
     # --- work
 
     def submit(self, run: Callable[[], T], passages: int) -> Future[T]:
-        """Have `run`, which reads so many passages, called on the thread when its turn comes.
+        """Have `run`, which reads so many passages, called on a thread when its turn comes.
 
         A future that is cancelled before that is never run. UnavailableError or BusyError at
         once; UnavailableError in the future after the deadline, or if the thread dies of the call.
@@ -198,21 +200,21 @@ class Inference:
         return call.future
 
     def run_behind(self, run: Callable[[], T]) -> T:
-        """What `run` returns, called on the thread once no question waits, or after a second.
+        """What `run` returns, called on a thread once no question waits, or after a second.
 
         Blocks. UnavailableError when the server shuts down, or if the thread dies of the call.
         """
-        if threading.current_thread() is self._thread:
+        if threading.current_thread() in self._threads:
             return run()
         future: Future[T] = Future()
         with self._changed:
             if self._stopping:
                 raise UnavailableError("the server is shutting down", retry_after=5)
-            self._behind.append(_Call(run, 0, self._clock(), future))
+            self._behind.append(_Call(run, 0, self._clock(), future, is_behind=True))
             self._changed.notify()
         return future.result()
 
-    # --- on the thread
+    # --- on the threads
 
     def _live(self) -> None:
         try:
@@ -232,7 +234,9 @@ class Inference:
         except Exception as error:
             self.loaded.set_exception(error)
         else:
-            self.loaded.set_result(engine)
+            with self._changed:  # who sees it loaded sees all threads
+                self.loaded.set_result(engine)
+                self.start()
 
     def _next(self) -> _Call | None:
         """The call whose turn it is, once there is one; None when the thread is to end."""
@@ -240,14 +244,17 @@ class Inference:
             while not self._stopping:
                 call = self._take()
                 if call is not None:
-                    self._running, self._running_since = call, self._clock()
+                    self._running[threading.current_thread()] = call, self._clock()
                     return call
                 self._changed.wait()
             return None
 
     def _take(self) -> _Call | None:
         now = self._clock()
-        waited = bool(self._behind) and now - self._behind[0].since > _PATIENCE_S
+        # One call at a time of what is behind, so that a question need not wait for two.
+        one_runs = any(call.is_behind for call, _ in self._running.values())
+        behind = bool(self._behind) and not one_runs
+        waited = behind and now - self._behind[0].since > _PATIENCE_S
         while self._questions and not waited:
             call = self._questions.popleft()
             if not call.future.set_running_or_notify_cancel():
@@ -258,7 +265,7 @@ class Inference:
             call.future.set_exception(
                 UnavailableError(f"the question waited {seconds:.0f} s: ask again", retry_after=5)
             )
-        return self._behind.popleft() if self._behind else None
+        return self._behind.popleft() if behind else None
 
     def _do(self, call: _Call) -> None:
         try:
@@ -272,16 +279,18 @@ class Inference:
 
     def _done(self, call: _Call) -> None:
         with self._changed:
-            self._running = None
+            _, since = self._running.pop(threading.current_thread())
+            self._changed.notify()  # what is behind may have its turn now
             if call.passages:
-                pace_s = (self._clock() - self._running_since) / call.passages
+                pace_s = (self._clock() - since) / call.passages
                 self._pace_s += _NEWEST * (pace_s - self._pace_s)
 
     def _die(self, error: BaseException) -> None:
-        logger.critical("the inference thread died", exc_info=error)
+        logger.critical("an inference thread died", exc_info=error)
+        thread = threading.current_thread()
         with self._changed:
-            self._alive = False
-            call, self._running = self._running, None
+            self._threads.remove(thread)
+            call, _ = self._running.pop(thread, (None, 0.0))
         if call is not None:
             call.future.set_exception(
                 UnavailableError("the inference thread died: ask again", retry_after=2)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 async def get_inference(request: Request) -> Inference:
-    """The inference thread of the application."""
+    """The inference threads of the application."""
     inference: Inference = request.app.state.inference
     return inference
 
@@ -87,7 +87,7 @@ async def search(
 
 
 async def in_turn(request: Request, run: Callable[[], T], passages: int) -> T:
-    """What `run` returns on the inference thread; ClientDisconnect if the client goes before."""
+    """What `run` returns on an inference thread; ClientDisconnect if the client goes before."""
     inference = await get_inference(request)
     result: asyncio.Future[T] = asyncio.wrap_future(inference.submit(run, passages))
     metrics.queued(inference.waiting)

@@ -38,8 +38,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def inference(dateline: Dateline, clock: Clock) -> Iterator[Inference]:
-    """Room for 3 that wait 10 s at most; one that died is started again at once."""
-    limits = Limits(waiting=3, deadline_s=10.0)
+    """One thread with room for 3 that wait 10 s at most; if it dies it is started again at once."""
+    limits = Limits(waiting=3, deadline_s=10.0, at_once=1)
     thread = Inference(lambda: dateline, limits, restart_s=0.0, clock=clock)
     thread.start()
     thread.loaded.result(WAIT_S)
@@ -293,13 +293,89 @@ def test_it_is_not_ready_while_one_call_does_not_end(inference: Inference, clock
     inference.check_ready()
 
 
+# --- several at once
+
+
+@pytest.fixture
+def two(dateline: Dateline, clock: Clock) -> Iterator[Inference]:
+    """Two threads, with room for 3 that wait 10 s at most."""
+    limits = Limits(waiting=3, deadline_s=10.0, at_once=2)
+    threads = Inference(lambda: dateline, limits, restart_s=0.0, clock=clock)
+    threads.start()
+    threads.loaded.result(WAIT_S)
+    yield threads
+    threads.stop(WAIT_S)
+
+
+def test_two_questions_are_worked_on_at_once_and_no_third(two: Inference) -> None:
+    with busy(two):
+        assert two.submit(lambda: "meanwhile", 1).result(WAIT_S) == "meanwhile"
+        with busy(two):
+            third = two.submit(lambda: "third", 1)
+            assert two.waiting == 1
+            assert not third.done()
+        assert third.result(WAIT_S) == "third"
+
+
+def test_two_at_once_take_half_as_long(two: Inference) -> None:
+    # At 20 ms a passage: 500 passages are 10 s of work, and half the deadline is 5 s.
+    with busy(two, passages=250), busy(two, passages=250):
+        two.check_room()
+        waiting = two.submit(lambda: None, 1)
+        with pytest.raises(BusyError):
+            two.check_room()
+    waiting.result(WAIT_S)
+
+
+def test_one_portion_is_embedded_at_a_time_whatever_is_free(two: Inference) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def portion(name: str) -> None:
+        begun.set()
+        assert let_go.wait(WAIT_S)
+        ran.append(name)
+
+    threads = [
+        threading.Thread(target=two.run_behind, args=(lambda name=name: portion(name),))
+        for name in ("first", "second")
+    ]
+    threads[0].start()
+    assert begun.wait(WAIT_S)
+    begun.clear()
+    threads[1].start()
+    assert two.submit(lambda: "answered", 1).result(WAIT_S) == "answered"
+    assert not begun.wait(0.05)
+    let_go.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert ran == ["first", "second"]
+
+
+def test_one_that_died_leaves_the_other_at_work(
+    dateline: Dateline, caplog: pytest.LogCaptureFixture
+) -> None:
+    inference = Inference(lambda: dateline, restart_s=60.0)
+    inference.start()
+    inference.loaded.result(WAIT_S)
+    answered = inference.submit(lambda: "answered", 1)
+    with busy(inference):
+        with pytest.raises(UnavailableError, match="died"):
+            inference.submit(raising(Panic("broken")), 1).result(WAIT_S)
+        with pytest.raises(UnavailableError, match="being started again"):
+            inference.check_ready()
+    assert answered.result(WAIT_S) == "answered"
+    assert "broken" in caplog.text
+    inference.stop(WAIT_S)
+
+
 # --- dying and stopping
 
 
 def test_a_dead_thread_fails_its_call_says_so_and_is_started_again(
     dateline: Dateline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    inference = Inference(lambda: dateline, restart_s=0.3)
+    inference = Inference(lambda: dateline, Limits(at_once=1), restart_s=0.3)
     inference.start()
     inference.loaded.result(WAIT_S)
     with busy(inference):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -32,20 +33,25 @@ def inference_of(client: TestClient) -> Inference:
 
 @contextmanager
 def busy(client: TestClient) -> Iterator[None]:
-    """The inference thread is at work meanwhile."""
-    begun, let_go = threading.Event(), threading.Event()
-
-    def work() -> None:
-        begun.set()
-        assert let_go.wait(WAIT_S)
-
-    future = inference_of(client).submit(work, 1)
-    assert begun.wait(WAIT_S)
+    """All inference threads are at work meanwhile."""
+    inference = inference_of(client)
+    let_go = threading.Event()
+    futures = []
+    for _ in range(inference.limits.at_once):
+        begun = threading.Event()
+        futures.append(inference.submit(partial(_work, begun, let_go), 1))
+        assert begun.wait(WAIT_S)
     try:
         yield
     finally:
         let_go.set()
-        future.result(WAIT_S)
+        for future in futures:
+            future.result(WAIT_S)
+
+
+def _work(begun: threading.Event, let_go: threading.Event) -> None:
+    begun.set()
+    assert let_go.wait(WAIT_S)
 
 
 @pytest.fixture
