@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.answers import timeline
-from rag.counted import counted
+from rag.counted import counted, one_of
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
 _SHORT = 160
@@ -46,6 +46,8 @@ def print_reply(reply: Reply, console: Console) -> None:
         return
     if not reply.answered:
         console.print(Text("No answer that is sure enough.", style="bold"))
+        if reply.unmentioned:
+            console.print(f"No article found mentions {one_of(reply.unmentioned)}.")
         console.print("Nearest candidates:\n")
     shown = reply.answers[:1] if reply.answered else reply.answers[:3]
     if reply.answered and reply.answers[0].disputed:

@@ -23,12 +23,14 @@ def make_answers(
     similarity: Similarity,
     limit: int = 5,
     abilities: Abilities = ALL_ABILITIES,
+    is_unmentioned: bool = False,
 ) -> tuple[Answer, ...]:
     """At most `limit` distinct answers to the question, best first, none surer than one before it.
 
     Where stories disagree about the best one, what they say comes first, the newest before the
     others, whatever its confidence. `hits` are what was read to find the spans; `stories` gives
-    for each article id among them the articles of its story, the fullest first.
+    for each article id among them the articles of its story, the fullest first. `is_unmentioned`
+    says that a name of the question was found nowhere.
     """
     if not abilities.stories:
         stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
@@ -51,7 +53,7 @@ def make_answers(
         answers.append(
             Answer(
                 text=candidate.text,
-                confidence=calibration.confidence(candidate.score, ahead, words),
+                confidence=calibration.confidence(candidate.score, ahead, words, is_unmentioned),
                 citations=tuple(
                     cite(told, stories[told[0].passage.article.id]) for told in candidate.told
                 ),

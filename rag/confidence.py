@@ -8,6 +8,10 @@ _STEEPEST = 60.0
 _TEMPERATURE = 4.0
 _RIVALS = 7
 _MOST_LEAD = 20.0
+_UNMENTIONED = 3.0
+"""Log odds that an answer loses if nothing found mentions a name of the question. Of 853 questions
+with an answer (the sample, and SQuAD 2.0 and NewsQA asked as collections) none was such, of 1,208
+without one 91."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,17 @@ class Calibration:
     bias: float = 0.0
     threshold: float = 0.5
 
-    def confidence(self, score: float, lead: float, question_words: int) -> float:
+    def confidence(
+        self, score: float, lead: float, question_words: int, is_unmentioned: bool = False
+    ) -> float:
         """Probability, 0..1, that a candidate with this score, of all its stories, is right.
 
-        `lead` is what the function of that name says of it and the others.
+        `lead` is what the function of that name says of it and the others; `is_unmentioned`
+        whether a name of the question was found nowhere.
         """
         length = self.length_weight * math.log1p(question_words)
-        return sigmoid(self.scale * score + self.lead_weight * lead + length + self.bias)
+        odds = self.scale * score + self.lead_weight * lead + length + self.bias
+        return sigmoid(odds - _UNMENTIONED * is_unmentioned)
 
 
 def lead(score: float, rivals: Iterable[float]) -> float:

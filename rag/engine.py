@@ -38,6 +38,7 @@ from rag.settings import Settings
 from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
+from rag.unmentioned import unmentioned
 
 logger = logging.getLogger("dateline")
 
@@ -373,8 +374,9 @@ class Dateline:
         hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
         stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
+        missing = unmentioned(asked.question, hits) if self._abilities.names else ()
         read = partial(self.reading.of_hits, asked.question, hits, stories)
-        reply = self._reply(reader, asked.question, hits, stories, began, read)
+        reply = self._reply(reader, asked.question, hits, stories, began, read, missing)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
         )
@@ -397,13 +399,21 @@ class Dateline:
         stories: Mapping[str, Sequence[Article]],
         began: float,
         read_spans: Callable[[], list[Span]],
+        missing: tuple[str, ...] = (),
     ) -> Reply:
         retrieved = time.perf_counter()
         spans = read_spans()
         read = time.perf_counter()
         calibration = reader.calibration
         answers = make_answers(
-            question, spans, hits, stories, calibration, self._similarity, abilities=self._abilities
+            question,
+            spans,
+            hits,
+            stories,
+            calibration,
+            self._similarity,
+            abilities=self._abilities,
+            is_unmentioned=bool(missing),
         )
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(
@@ -418,6 +428,7 @@ class Dateline:
             ),
             encoder=self.encoder_name,
             reader=reader.name,
+            unmentioned=missing,
         )
 
     @property

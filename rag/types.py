@@ -201,6 +201,7 @@ class Reply:
     `answered` is False when the best confidence is below the threshold; `answers` then holds
     the candidates. `hits` are the passages that were read. `as_of` is the day after which
     evidence was left out because the words of the question say so, as "as of May 2024" does.
+    `unmentioned` are the names in the question that none of the articles found mentions.
     """
 
     question: str
@@ -211,6 +212,7 @@ class Reply:
     encoder: str
     reader: str
     as_of: date | None = None
+    unmentioned: tuple[str, ...] = ()
 
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]

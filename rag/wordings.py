@@ -82,6 +82,11 @@ def telling_words(question: str) -> list[list[Word]]:
     return telling or [[word] for word in words]
 
 
+def is_function_word(word: str) -> bool:
+    """Whether the word tells nothing of what a text is about."""
+    return word.lower() in _FUNCTION_WORDS
+
+
 def count_words(question: str) -> int:
     """How many words it has that are no function words."""
     return sum(word not in _FUNCTION_WORDS for word in _WORD.findall(question.lower()))

@@ -40,6 +40,10 @@ def test_the_lead_counts_beside_the_score() -> None:
     assert calibration.confidence(1.0, -2.0, 0) == pytest.approx(0.5)
 
 
+def test_an_answer_to_a_question_about_what_nothing_mentions_is_less_likely() -> None:
+    assert PLAIN.confidence(3.0, 0.0, 0, is_unmentioned=True) == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize(
     ("score", "rivals", "expected"),
     [

@@ -42,6 +42,15 @@ def answered(
     return [a.text for a in dateline.ask(question, **how).answers]
 
 
+def test_of_what_no_article_mentions_an_answer_is_less_sure(dateline: Dateline) -> None:
+    ingest(dateline, *NEWS)
+    told = dateline.ask("When did the storm come?")
+    asked = dateline.ask("When did the storm come to Norway?")
+    assert (told.unmentioned, asked.unmentioned) == ((), ("Norway",))
+    assert asked.answers[0].confidence < told.answers[0].confidence
+    assert dateline.read("When did the storm come to Norway?", NEWS).unmentioned == ()
+
+
 def open_again(folder: Path, **how: object) -> Dateline:
     """A second Dateline on the collection, as another process has it."""
     store, encoder = Store.open(folder), FakeEncoder()

@@ -60,6 +60,14 @@ def test_evidence_that_the_question_leaves_out_is_said_first(
     assert not any("as of" in line for line in printed(REPLY, capsys))
 
 
+def test_an_abstention_says_which_names_were_found_nowhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    abstained = replace(REPLY, answered=False, unmentioned=("Harald", "Brink"))
+    assert printed(abstained, capsys)[1] == "No article found mentions Harald or Brink."
+    assert "No article" not in "".join(printed(replace(abstained, unmentioned=()), capsys))
+
+
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [

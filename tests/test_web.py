@@ -119,6 +119,14 @@ def test_what_is_not_sure_is_not_an_answer(client: TestClient, dateline: Datelin
     assert "Of the match the answer: Ferris -2.0 is near." in said
 
 
+def test_an_abstention_says_which_name_was_found_nowhere(
+    client: TestClient, dateline: Dateline
+) -> None:
+    add(dateline, article("Of the match the answer: Ferris -2.0 is near."))
+    said = words(client.get("/", params={"q": "Who won the match in Norway?"}))
+    assert "No article that was found mentions Norway." in said
+
+
 def test_an_empty_collection_says_what_to_do(client: TestClient) -> None:
     for page in (client.get("/"), client.get("/", params={"q": "Who?"})):
         assert "There are no articles yet. Add some" in words(page)

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from api.security import COOKIE
 from api.web import views
-from rag.counted import counted
+from rag.counted import counted, one_of
 from rag.errors import DatelineError, InputError
 
 HEADERS = {
@@ -70,6 +70,7 @@ def _environment() -> Environment:
         counted=counted,
         day=views.day,
         meant=views.meant,
+        one_of=one_of,
         percent=views.percent,
         quotation=views.quotation,
         web_address=views.web_address,
