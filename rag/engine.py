@@ -1,12 +1,10 @@
 """Dateline: the one core object behind every front door."""
 
-import hashlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, partial
@@ -21,10 +19,10 @@ from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.collection import INDEX
-from rag.embedding import batches, embed, nameless, renamed
-from rag.errors import InputError, ModelError, NotFoundError, UnavailableError
+from rag.errors import InputError, ModelError, NotFoundError
 from rag.feedback import Judgement
 from rag.index import IndexState, PassageIndex, open_index
+from rag.intake import Intake
 from rag.jobs import Jobs
 from rag.keys import Key
 from rag.overview import Overview
@@ -57,15 +55,6 @@ class Verdict:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Settled:
-    """What becomes of a batch: its fates, what to write, and the stored articles that decided."""
-
-    fates: list[Ingested | Skipped]
-    changed: list[Article]
-    seen: dict[str, Article]
-
-
 class Dateline:
     """One collection of articles that can be added to, searched and asked."""
 
@@ -83,15 +72,13 @@ class Dateline:
         self._store = store
         self._index = index
         self._encoder = encoder
-        self._embedder = encoder
         self._load_reader = load_reader
+        self._intake = Intake(store, index, encoder)
         self._retriever = Retriever(store, index, encoder, fold_stories=abilities.stories)
         self._top_k = top_k
         self._threshold = threshold
         self._abilities = abilities
         self._sentences: Memo[str, Vectors] = Memo(_REMEMBERED)
-        self._ingesting = threading.Lock()
-        self._tidies = True
 
     @classmethod
     def open(
@@ -167,7 +154,7 @@ class Dateline:
 
         A server gives one that lets questions go first.
         """
-        self._embedder = embedder
+        self._intake.embedder = embedder
 
     def read_through(self, reader: Reader) -> None:
         """Have questions read by another reader, which finds the same spans."""
@@ -183,102 +170,24 @@ class Dateline:
         yielded before is kept. One that comes embedded, by the encoder of the collection, is not
         embedded again.
         """
-        for batch in batches(articles):
-            yield from self.ingest_batch(batch)
-        self._take_in()
+        return self._intake.add(articles)
 
     def ingest_batch(
         self, batch: Sequence[Article | Embedded | Skipped]
     ) -> list[Ingested | Skipped]:
         """Add articles, all in one commit; the next question finds them. The fate of each."""
-        given = {nameless(item.article): item for item in batch if isinstance(item, Embedded)}
-        plain = [item.article if isinstance(item, Embedded) else item for item in batch]
-        with self._ingesting:
-            while True:
-                settled = self._settle(plain)
-                if self._store.put(self._embed(settled.changed, given), settled.seen):
-                    return settled.fates
-                # Another process wrote one of these articles meanwhile: look at them again.
-
-    def _embed(
-        self, articles: Sequence[Article], given: Mapping[Article, Embedded]
-    ) -> list[Embedded]:
-        """The articles with their vectors; those `given` in their nameless form with the same."""
-        lacking = [article for article in articles if nameless(article) not in given]
-        fresh = {one.article.id: one for one in embed(self._embedder, lacking)} if lacking else {}
-        return [fresh.get(a.id) or renamed(given[nameless(a)], a) for a in articles]
-
-    def _settle(self, batch: Sequence[Article | Skipped]) -> _Settled:
-        """What is to be written of a batch, after a look at what is stored."""
-        ids = [item.id for item in batch if isinstance(item, Article)]
-        seen = {article.id: article for article in self._store.get_many(ids)}
-        known = dict(seen)
-        fates: list[Ingested | Skipped] = []
-        changed: dict[str, Article] = {}
-        for item in batch:
-            if isinstance(item, Skipped):
-                fates.append(item)
-                continue
-            article = self._settle_id(item, seen, known)
-            old = known.get(article.id)
-            if old is None:
-                fates.append(Ingested(article.id, "added", article.language))
-            elif replace(article, origin=old.origin) == old:
-                fates.append(Ingested(article.id, "unchanged", article.language))
-                continue
-            else:
-                fates.append(Ingested(article.id, "updated", article.language))
-            known[article.id] = changed[article.id] = article
-        given_here = [article_id for article_id in changed if article_id not in ids]
-        seen |= {article.id: article for article in self._store.get_many(given_here)}
-        return _Settled(fates, list(changed.values()), seen)
-
-    def _settle_id(
-        self, article: Article, seen: dict[str, Article], known: dict[str, Article]
-    ) -> Article:
-        """The article under an id of its own: two files of one name are two articles.
-
-        What it needs of the store it looks up into `seen` and, unless the batch has changed it,
-        into `known`.
-        """
-        if article.origin is None:
-            return article
-        before = self._store.find_origin(article.origin)
-        if before is not None:
-            seen.setdefault(before.id, before)
-            known.setdefault(before.id, before)
-            return replace(article, id=before.id)
-        holder = known.get(article.id)
-        if holder is None or holder.origin is None or holder.sha256 == article.sha256:
-            return article
-        own = f"{article.id}-{hashlib.sha256(article.origin.encode()).hexdigest()[:8]}"
-        return replace(article, id=own)
+        return self._intake.add_batch(batch)
 
     def delete(self, article_id: str) -> None:
         """Remove an article; NotFoundError if there is none."""
-        self._store.delete(article_id)
-        self._take_in()
+        self._intake.delete(article_id)
 
-    @contextmanager
-    def tidied_behind(self) -> Iterator[Callable[[], None]]:
+    def tidied_behind(self) -> AbstractContextManager[Callable[[], None]]:
         """What tidies the index up if that is due: no ingest and no delete does it meanwhile.
 
         A server calls it now and then, so that no request waits for it.
         """
-        self._tidies = False
-        try:
-            yield self._index.compact
-        finally:
-            self._tidies = True
-
-    def _take_in(self) -> None:
-        """Have the index follow what was written; it is stored and stays, whatever happens here."""
-        if self._tidies:
-            self._index.compact()
-        try:
-            self._index.refresh()
-        except UnavailableError as error:
-            logger.warning("stored; the next question that can be answered finds it. %s", error)
+        return self._intake.tidied_behind()
 
     def content_hashes(self) -> NDArray[np.uint64]:
         """Of each stored article what `rag.contents.content_hash` gives, ascending."""
