@@ -9,9 +9,17 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 
 from rag.dates import parse_date
-from rag.furniture import MAX_FURNITURE, is_biography, is_furniture, is_name
+from rag.furniture import (
+    MAX_FURNITURE,
+    is_biography,
+    is_furniture,
+    is_masthead,
+    is_name,
+    is_section,
+)
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -76,20 +84,36 @@ def canonical(text: str) -> str:
 
 _DATE_BEFORE = re.compile(r"(date:?\s+(\d{4}-\S+))\s+(\S.*)", re.I)
 _DATE_AFTER = re.compile(r"(\S.*?)\s*(?:\s[—–-]|[|·•])\s+(\S{1,12}(?: \S{1,12}){0,3})")
+# No space between them: `after 31 years12 June 2025`, `after 31 yearsUpdated June 12, 2025`.
+_DATE_STUCK = re.compile(
+    r"(\S.*?[^\W\d_A-Z][\"”’')?!]?)((?:(?:Published|Posted|Updated):? )?"
+    r"(?:\d{1,2} [A-Z][a-z]{2,8}|[A-Z][a-z]{2,8}\.? \d{1,2},) \d{4}(?:,? .{1,20})?)"
+)
 
 
 def _split_glued_date(lines: list[str]) -> list[str]:
-    """`date 2023-11-13 Title` and `Title — 13 November 2023` at the top become two lines.
+    """`date 2023-11-13 Title`, `Title — 13 November 2023` and `Title13 November 2023` at the top
+    become two lines, and so does `By Jane Doe13 November 2023`.
 
     They are the only cuts made inside a line.
     """
-    for i, line in enumerate(lines):
-        if line and not is_furniture(line):
+    content = (i for i, line in enumerate(lines) if line and not is_furniture(line))
+    for place, i in enumerate(islice(content, _HEADER_LINES)):
+        line = lines[i]
+        if place == 0:
             before, after = _DATE_BEFORE.fullmatch(line), _DATE_AFTER.fullmatch(line)
             if before and parse_date(before[2]):
                 return [*lines[:i], before[1], before[3], *lines[i + 1 :]]
             if after and parse_date(after[2]) and _is_headline(after[1]):
                 return [*lines[:i], after[1], after[2], *lines[i + 1 :]]
+        stuck = _DATE_STUCK.fullmatch(line)
+        if (
+            stuck
+            and _read_credits(stuck[2]) != _Credits()
+            and (_BY.match(line) or _is_headline(stuck[1]))
+        ):
+            return [*lines[:i], stuck[1], stuck[2], *lines[i + 1 :]]
+        if _is_prose(line):
             break
     return lines
 
@@ -143,8 +167,12 @@ class _Header:
 def _read_header(lines: list[str], content: list[int], title: str | None) -> _Header:
     known, title_at, used, sentences = _Credits(), None, set[int](), 0
     top = True  # nothing but dates, bylines and the like so far
-    for i in content[:_HEADER_LINES]:
+    for place, i in enumerate(content[:_HEADER_LINES]):
         line = lines[i]
+        if top and _stands_above_title(line, [lines[i] for i in content[place + 1 :]], title):
+            known |= _Credits(source=line if is_masthead(line) else None)
+            used.add(i)
+            continue
         labelled = _BY.match(line) or _DATED.match(line) or _SOURCE.match(line)
         # Below a sentence, a bare date is more likely a timeline's than the article's.
         found = _read_credits(line) if labelled or not sentences else _Credits()
@@ -164,6 +192,23 @@ def _read_header(lines: list[str], content: list[int], title: str | None) -> _He
                 break
         top = False
     return _Header(known, title, title_at, frozenset(used))
+
+
+def _stands_above_title(line: str, below: list[str], title: str | None) -> bool:
+    """Whether it names the newspaper or the section, for under it comes the title.
+
+    A headline may look like either (`Crisis at The Daily Mirror`): one with no other under it is
+    the title.
+    """
+    if not (is_masthead(line) or is_section(line)):
+        return False
+    for other in below[:_HEADER_LINES]:
+        if title is not None and same(other, title):
+            return True
+        if is_masthead(other) or is_section(other) or _read_credits(other) != _Credits():
+            continue
+        return title is None and _is_headline(other)
+    return False
 
 
 def _read_credits(line: str) -> _Credits:

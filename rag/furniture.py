@@ -10,7 +10,7 @@ _SOCIAL = (
     r"(?:facebook|twitter|x|whatsapp|linked-?in|reddit|telegram|pinterest|instagram|bluesky"
     r"|threads|tik-?tok|you-?tube|e-?mail)"
 )
-_PAPER = r"(?:article|story|post|page|video)"
+_PIECE = r"(?:article|story|post|page|video)"
 _AGENCY = r"(?:getty(?: images)?|ap(?: photo)?|afp|reuters|epa|shutterstock|bloomberg)"
 # Each names a whole line. The name of a button may stand alone; what goes on after it must go on
 # as furniture does ("Share on X"), not as a sentence does ("Share prices fell").
@@ -19,15 +19,15 @@ _FURNITURE = re.compile(
         [
             r"(?:top|bottom) of page|back to top|skip to (?:main )?content",
             r"advertisements?",
-            rf"{_PAPER} continues (?:below|after)(?: (?:this|the))?"
+            rf"{_PIECE} continues (?:below|after)(?: (?:this|the))?"
             r"(?: (?:advertisement|video|(?:photo )?gallery|poll))?",
-            rf"share(?: this)?(?: {_PAPER})?(?:,? (?:and )?(?:(?:on|via) )?{_SOCIAL})*",
+            rf"share(?: this)?(?: {_PIECE})?(?:,? (?:and )?(?:(?:on|via) )?{_SOCIAL})*",
             rf"(?:follow|like|join|find) us(?: (?:on|at|and|{_SOCIAL}|@\S+|https?:\S+)[,:]?)*",
             rf"follow [^.]{{1,60}} on {_SOCIAL}(?:[\s,:&]+(?:and|at|{_SOCIAL}|@\S+|https?:\S+))*",
             r"read (?:more|also|next)|also read|see also|read the full (?:story|article)",
             r"(?:read|continue reading) [^.]{1,80} here|continue reading(?: the main story)?",
             r"(?:read (?:more|also|next)|also read|see also)\s*[:|»>]\s*(?P<also>.+)",
-            rf"related(?: (?:{_PAPER}s?|stories|coverage|news|content|links|topics))?"
+            rf"related(?: (?:{_PIECE}s?|stories|coverage|news|content|links|topics))?"
             r"(?:\s*:\s*(?P<related>.+))?",
             r"most (?:popular|read|viewed|shared|watched)",
             r"subscribe(?: (?:now|today|here))?"
@@ -43,7 +43,7 @@ _FURNITURE = re.compile(
             r"listen to (?:this|the) (?:article|story)(?:\W+\d+\W+min(?:ute)?s?)?",
             r"\d{1,3}[ -]min(?:ute)?s?[ -](?:read|listen|watch)|read(?:ing)? time\W+\d+ min\w*",
             r"(?:\d[\d,.]*k? )?comments?(?: ?\(\d+\))?|(?:leave|post|add) a comment",
-            rf"print(?: this)?(?: {_PAPER})?|e-?mail this {_PAPER}",
+            rf"print(?: this)?(?: {_PIECE})?|e-?mail this {_PIECE}",
             r"(?:file )?(?:photo(?:graph)?|image)s?(?: (?:credit|by))?\s*[:/]\s*(?P<credit>.+)",
             rf"(?:[\w.'’-]+ ){{0,4}}[\w.'’-]+\s?/\s?{_AGENCY}(?: via .{{1,30}})?|getty images"
             r"|ap photo/[^.]{1,40}",
@@ -51,6 +51,37 @@ _FURNITURE = re.compile(
             r"\d{1,2}:\d{2}(?::\d{2})?",
         ]
     ),
+    re.I,
+)
+# What the sections of a paper are called, and the links on top of its pages.
+_SECTION = re.compile(
+    r"(?:(?:local|world|national|international|regional|latest|breaking|top|uk|us) )?"
+    r"(?:news|headlines|sports?|football|opinions?|comment|editorials?|letters|business"
+    r"|econom(?:y|ics)|money|politics|world|international|national|local|regional|cultures?|arts"
+    r"|entertainment|lifestyle|life|travel|food|health|science|tech(?:nology)?|climate"
+    r"|environment|education|weather|obituaries|features?|analysis|exclusive|videos?|photos)",
+    re.I,
+)
+_LINK = re.compile(
+    r"home|front page|menu|search|e-?paper|archives?|shop|jobs|classifieds|games|puzzles"
+    r"|newsletters?|podcasts?|live|my account|account|register|subscriptions?|login|log out"
+    r"|contact(?: us)?|about(?: us)?|help|faqs?|advertise(?: with us)?|privacy(?: policy)?"
+    rf"|terms(?: (?:of (?:use|service)|(?:and|&) conditions))?|cookies|rss|sitemap|{_SOCIAL}",
+    re.I,
+)
+_BETWEEN_LINKS = re.compile(r"\s*[|·•»›]\s*|\s+[/>]\s+|\t+|\s{2,}")
+_PAPER = (
+    r"(?:advertiser|argus|bugle|bulletin|chronicle|courier|dispatch|examiner|gazette|guardian|herald"
+    r"|inquirer|intelligencer|ledger|mercury|newspaper|observer|sentinel|telegraph|times|tribune)"
+)
+# Short headlines end in these too: `Council Orders Safety Review`.
+_ALSO_PAPER = (
+    r"(?:daily|echo|express|globe|independent|journal|mail|messenger|mirror|monitor|news|online"
+    r"|post|press|record|register|reporter|review|standard|star|sun|tidings|today|voice|weekly|wire)"
+)
+_MASTHEAD = re.compile(
+    rf"(?:the )?(?:\S+ ){{1,3}}(?:\w+-)?{_PAPER}|(?:the )?times of \S+"
+    rf"|the (?:\S+ ){{0,2}}(?:{_PAPER}|{_ALSO_PAPER})|\S+ {_ALSO_PAPER}",
     re.I,
 )
 _SPEECH = re.compile(r"\b(?:said|told|warned|according to)\b")
@@ -63,7 +94,7 @@ def is_furniture(line: str) -> bool:
     """Whether the whole `line` (stripped, not empty) belongs to the page, not to the article."""
     if len(line) > MAX_FURNITURE:
         return False
-    if _is_repeated_caption(line):
+    if _is_repeated_caption(line) or _is_row_of_links(line):
         return True
     if not line[0].isalnum() and not line[-1].isalnum():
         line = line.strip("*_=~–—-•[](){}<> ")  # "--- Advertisement ---"
@@ -74,6 +105,33 @@ def is_furniture(line: str) -> bool:
     if caption is None:
         return not _SPEECH.search(line)
     return len(caption.split()) <= _MAX_CAPTION and not _SECOND_SENTENCE.search(caption)
+
+
+def _is_row_of_links(line: str) -> bool:
+    """`Home | News | Sport | Kessing`: of four or more, one may be any short name."""
+    pieces = [piece for piece in _BETWEEN_LINKS.split(line) if piece]
+    if len(pieces) < 2:
+        return False
+    others = [piece for piece in pieces if not (_LINK.fullmatch(piece) or is_furniture(piece))]
+    unknown = [piece for piece in others if not is_section(piece)]
+    # Two names of sections may be a heading of the article.
+    if len(others) == len(pieces) == 2 or len(unknown) > (len(pieces) > 3):
+        return False
+    return all(re.fullmatch(r"[^\W\d]+(?: [^\W\d]+)?", piece) for piece in unknown)
+
+
+def is_section(line: str) -> bool:
+    """Whether it could be the name of a paper's section, as stands above many a headline."""
+    return bool(_SECTION.fullmatch(line))
+
+
+def is_masthead(line: str) -> bool:
+    """Whether it could be a newspaper's name: `THE MARLOW HERALD`, `Times of Marlow`.
+
+    So could a short headline (`Crisis at the Daily Mirror`); only the lines around it tell.
+    """
+    named = all(word[0].isupper() or word in ("of", "and", "&") for word in line.split())
+    return named and bool(_MASTHEAD.fullmatch(line))
 
 
 def _is_repeated_caption(line: str) -> bool:

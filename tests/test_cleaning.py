@@ -64,6 +64,43 @@ def test_a_date_glued_to_the_end_of_the_title_is_cut_off_too(glued: str) -> None
 
 
 @pytest.mark.parametrize(
+    "stuck",
+    [
+        "13 May 2024",
+        "May 13, 2024",
+        "Published 13 May 2024",
+        "Updated: May 13, 2024, 9:26 a.m. ET",
+    ],
+)
+@pytest.mark.parametrize("title", ["Port Ellan bridge shut after crack found", "Shut for “years”"])
+def test_a_date_without_a_space_before_it_is_cut_off_the_title(title: str, stuck: str) -> None:
+    result = clean(page("Subscribe | Log in", title + stuck, BODY))
+    assert (result.title, result.published) == (title, date(2024, 5, 13))
+    assert result.text == BODY
+    assert result.removed == ("Subscribe | Log in", stuck)
+
+
+def test_a_date_without_a_space_before_it_is_cut_off_the_byline() -> None:
+    result = clean(page("Bridge shut after crack found", "By Zora Quill13 May 2024", BODY))
+    assert (result.byline, result.published) == ("Zora Quill", date(2024, 5, 13))
+    assert result.text == BODY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Flight AB12 June 2024",
+        "The vote of 13 May 2024",
+        "Ten years13 months 2024",
+        "The iPhone16 May 2024 sales were weak, the maker said.",
+    ],
+)
+def test_what_only_looks_like_a_stuck_date_stays_whole(line: str) -> None:
+    result = clean(page(line, BODY))
+    assert line in (result.title, result.text.split("\n")[0])
+
+
+@pytest.mark.parametrize(
     "title",
     [
         "What we know of the crash of 13 May 2024",
@@ -291,6 +328,57 @@ def test_a_sentence_bullet_or_name_is_no_title_and_stays(line: str) -> None:
     result = clean(page(line, MORE))
     assert result.title is None
     assert result.text == page(line, MORE)
+
+
+@pytest.mark.parametrize(
+    ("masthead", "source"),
+    [
+        ("THE MARLOW HERALD", "THE MARLOW HERALD"),
+        ("Northshore Tribune", "Northshore Tribune"),
+        ("South Marlow Morning Courier", "South Marlow Morning Courier"),
+        ("The Meridian Post", "The Meridian Post"),
+        ("Harbour Wire", "Harbour Wire"),
+        ("The Times of Marlow", "The Times of Marlow"),
+        ("Marlow Post-Dispatch", "Marlow Post-Dispatch"),
+        ("Local news", None),
+        ("WORLD", None),
+    ],
+)
+def test_the_papers_or_sections_name_above_the_title_is_not_taken_for_it(
+    masthead: str, source: str | None
+) -> None:
+    top = ("Home | News | Sport", "4 March 2024")
+    result = clean(page(masthead, *top, "Bridge shut after crack found", BODY))
+    assert result.title == "Bridge shut after crack found"
+    assert result.source == source
+    assert result.text == BODY
+    assert result.removed == (masthead, *top)
+    known = clean(page(masthead, "Bridge Shut", BODY), title="Bridge shut")
+    assert (known.text, known.source) == (BODY, source)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Crisis at the Marlow Herald",
+        "Council Orders Safety Review",
+        "Runner Breaks World Record",
+        "The Marlow Herald",
+    ],
+)
+@pytest.mark.parametrize("standfirst", [(), (MORE,)])
+def test_a_headline_like_a_papers_name_is_the_title_where_no_other_is(
+    title: str, standfirst: tuple[str, ...]
+) -> None:
+    result = clean(page(title, "By Zora Quill", *standfirst, BODY))
+    assert (result.title, result.source) == (title, None)
+
+
+@pytest.mark.parametrize(
+    "title", ["Crisis at the Marlow Herald", "Council Orders Safety Review", "Heat Sets a Record"]
+)
+def test_a_headline_stays_the_title_above_a_standfirst_without_a_full_stop(title: str) -> None:
+    assert clean(page(title, "What the mayor of Port Ellan knew", BODY)).title == title
 
 
 @pytest.mark.parametrize("extra", [(), ("By Zora Quill",), ("Advertisement",)])

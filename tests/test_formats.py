@@ -533,7 +533,8 @@ def test_a_headline_below_the_name_of_its_section_leaves_the_text(tmp_path: Path
     )
     article = read_one(write(tmp_path / "story.html", html))
     assert (article.title, article.byline) == ("Bridge shut", "Zora Quill")
-    assert article.text == f"World\n{BODY}"
+    assert article.text == BODY
+    assert article.removed[0] == "World"
 
 
 def test_an_html_parser_that_fails_is_reported(

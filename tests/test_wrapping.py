@@ -26,6 +26,36 @@ def test_wrapped_paragraphs_become_lines(width: int) -> None:
     assert unwrapped(wrapped) == f"{FIRST}\n\n{SECOND}"
 
 
+@pytest.mark.parametrize(
+    ("cut", "on"),
+    [
+        ("Council engineer Peter Lund said the repair of the bridge would cost", "£3.2 million."),
+        ("It will be shown in the great hall of the museum at Port Ellan from 1", "September on."),
+        ("The festival leaves the riverside and moves to the disused airfield at", "Croy in May."),
+    ],
+)
+def test_in_a_wrapped_text_a_line_may_go_on_with_a_name_or_a_figure(cut: str, on: str) -> None:
+    filled = textwrap.fill(FIRST, 72)
+    assert unwrapped(f"A title\n\n{cut}\n{on}\n\n{filled}") == f"A title\n\n{cut} {on}\n\n{FIRST}"
+    alone = f"A title\n\n{cut}\n{on}"
+    assert unwrapped(alone) == alone
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sunken ferry is lifted from Carrow Sound by the floating crane of 1961\nPort Ellan",
+        "\nSunken ferry is lifted from Carrow Sound by the floating crane of 1961\nBy Jane Doe",
+        "\nSunken ferry is lifted from Carrow Sound by the floating crane of 1961\n5 March 2024",
+        "\n- the ferry of all the islands that lie between Carrow Sound and the sea\n- the crane",
+        "\nThe crane lifted the ferry from the sound on Monday, the ministry said.\nNobody knew.",
+    ],
+)
+def test_in_a_wrapped_text_what_ends_at_the_width_by_chance_stays(header: str) -> None:
+    filled = textwrap.fill(FIRST, 72)
+    assert unwrapped(f"{header}\n\n{filled}") == f"{header}\n\n{FIRST}"
+
+
 def test_a_file_that_is_wrapped_has_whole_sentences(tmp_path: Path) -> None:
     file = tmp_path / "wreck.txt"
     body = textwrap.fill(FIRST, 60).replace("\n", "\r\n")
