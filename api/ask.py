@@ -2,14 +2,23 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.options import AsJson, DataDir, Sources, day, open_collection, print_json
-from api.session import Scope, run_session
+from api.options import (
+    AsJson,
+    DataDir,
+    Sources,
+    check_asked,
+    day,
+    input_name,
+    open_collection,
+    print_json,
+)
+from api.session import Scope, check_sources, run_session
 from rag.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,9 +51,9 @@ def ask(
         int | None,
         typer.Option(min=1, max=100, show_default="10", help="Passages to read."),
     ] = None,
-    as_of: Annotated[datetime | None, day("Only what was known on this day.")] = None,
-    since: Annotated[datetime | None, day("Only what was published from this day on.")] = None,
-    until: Annotated[datetime | None, day("Only what was published up to this day.")] = None,
+    as_of: Annotated[date | None, day("Only what was known on this day.")] = None,
+    since: Annotated[date | None, day("Only what was published from this day on.")] = None,
+    until: Annotated[date | None, day("Only what was published up to this day.")] = None,
     source: Sources = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the passages that were read.")
@@ -62,18 +71,23 @@ def ask(
         raise typer.BadParameter(
             "none was given: 'dateline ask --file -' reads them from stdin", param_hint="question"
         )
+    if question is not None:
+        check_asked(question, "question")
     scope = Scope(
         top_k=top_k,
-        as_of=as_of.date() if as_of else None,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        as_of=as_of,
+        since=since,
+        until=until,
         sources=tuple(source or ()),
         explain=explain,
     )
     asked = None if file is None else _read_questions(file)
     with open_collection(data_dir, to_ask=True) as engine:
+        check_sources(engine, scope.sources)
         if asked is not None:
             answered = [_ask_line(engine, scope, where, line, as_json) for where, line in asked]
+            if not answered and file is not None:
+                raise InputError(f"{input_name(file)} holds no question: write one on each line")
         elif question is not None:
             answered = [_ask(engine, scope, question, as_json)]
         else:
@@ -94,7 +108,7 @@ def _ask(
     if as_json:
         print_json(AskResponse.of(reply).model_dump_json(indent=indent))
     else:
-        print_reply(reply, output())
+        print_reply(reply, output(), scope.filters)
     if scope.explain:
         print_explanation(reply, output(stderr=as_json))
     return reply.answered

@@ -19,6 +19,8 @@ from api.options import (
     AsJson,
     DataDir,
     RayAddress,
+    check_asked,
+    input_name,
     open_collection,
     print_json,
     read_settings,
@@ -169,6 +171,7 @@ def search(
     from api.schemas import HitOut, SearchResponse
     from api.terminal import output, print_hits
 
+    check_asked(query, "query")
     with open_collection(data_dir) as engine:
         hits = engine.search(query, limit)
     if as_json:
@@ -221,16 +224,29 @@ def _read_citations(file: str) -> "list[CitationIn]":
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:])
+        wrong = f"{field}: {first['msg']}" if field else first["msg"]
         raise InputError(
-            f"{file} holds no citations ({field + ': ' if field else ''}{first['msg']}): "
+            f"{input_name(file)} holds no citations ({wrong}): "
             "give what 'dateline ask --json' prints"
         ) from error
     if isinstance(given, CitedReply):
         given = given.citations
     citations = given if isinstance(given, list) else [given]
     if not citations:
-        raise InputError(f"{file} holds no citation: give what 'dateline ask --json' prints")
+        raise InputError(
+            f"{input_name(file)} holds no citation: give what 'dateline ask --json' prints"
+        )
     return citations
+
+
+def _port(given: str | int) -> int:
+    try:
+        port = int(given)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise typer.BadParameter(f"'{given}' is no port: give a number from 1 to 65535")
+    return port
 
 
 @app.command(
@@ -241,7 +257,8 @@ def serve(
     data_dir: DataDir = None,
     host: Annotated[str, typer.Option(envvar="DATELINE_HOST", help="Address.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(envvar="DATELINE_PORT", min=1, max=65535, help="Port.")
+        int,
+        typer.Option(envvar="DATELINE_PORT", parser=_port, metavar="1..65535", help="Port."),
     ] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     ray: Annotated[

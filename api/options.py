@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +76,33 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 
 
 def day(meaning: str) -> Any:
-    return typer.Option(help=meaning, formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
+    return typer.Option(help=meaning, parser=_day, metavar="YYYY-MM-DD")
+
+
+def _day(given: str) -> date:
+    try:
+        return parse_day(given)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def parse_day(given: str) -> date:
+    """A day as it is typed; InputError for what is none."""
+    try:
+        return date.fromisoformat(given)
+    except ValueError as error:
+        raise InputError(f"'{given}' is no day: write it as 2024-03-05") from error
+
+
+def input_name(file: str) -> str:
+    """What an error calls an input: FILE, or stdin for '-'."""
+    return "stdin" if file == "-" else file
+
+
+def check_asked(given: str, name: str) -> None:
+    """Wrong usage for a question, or words to find, of nothing but spaces."""
+    if not given.strip():
+        raise typer.BadParameter("it is empty", param_hint=name)
 
 
 def read_settings(data_dir: Path | None) -> "Settings":

@@ -3,12 +3,13 @@
 import difflib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from api.options import parse_day
 from rag.counted import counted
 from rag.errors import DatelineError, InputError
 
@@ -49,12 +50,30 @@ class Scope:
             sources=self.sources,
         )
 
-    def __str__(self) -> str:
+    @property
+    def filters(self) -> str:
+        """Which articles are asked, in words; "" for all of them."""
         days = (("as of", self.as_of), ("since", self.since), ("until", self.until))
         said = [f"{word} {day}" for word, day in days if day]
         said += ["from " + " or ".join(self.sources)] if self.sources else []
-        said += ["with what is read"] if self.explain else []
-        return "asking " + (", ".join(said) or "all articles")
+        return ", ".join(said)
+
+    def __str__(self) -> str:
+        explained = ", with what is read" if self.explain else ""
+        return f"asking {self.filters or 'all articles'}{explained}"
+
+
+def check_sources(engine: "Dateline", sources: Sequence[str]) -> None:
+    """InputError for an outlet that no article is from."""
+    if not sources:
+        return
+    known = {outlet.casefold(): outlet for outlet in engine.sources()}
+    for source in sources:
+        if source.casefold() not in known:
+            near = difflib.get_close_matches(source.casefold(), known, n=3, cutoff=0.5)
+            named = " or ".join(f"'{known[key]}'" for key in near)
+            meant = f"did you mean {named}?" if near else "'dateline articles list' shows outlets"
+            raise InputError(f"no article is from '{source}': {meant}")
 
 
 def obey(line: str, scope: Scope) -> Scope:
@@ -65,23 +84,16 @@ def obey(line: str, scope: Scope) -> Scope:
         case ":explain":
             return replace(scope, explain=not scope.explain)
         case ":as-of":
-            return replace(scope, as_of=_day(given))
+            return replace(scope, as_of=parse_day(given) if given else None)
         case ":since":
-            return replace(scope, since=_day(given))
+            return replace(scope, since=parse_day(given) if given else None)
         case ":until":
-            return replace(scope, until=_day(given))
+            return replace(scope, until=parse_day(given) if given else None)
         case ":source":
             return replace(scope, sources=(*scope.sources, given) if given else ())
     near = difflib.get_close_matches(name, _COMMANDS, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     raise InputError(f"no command {name}: {meant}:help shows them all")
-
-
-def _day(given: str) -> date | None:
-    try:
-        return date.fromisoformat(given) if given else None
-    except ValueError as error:
-        raise InputError(f"'{given}' is no day: write it as 2024-03-05") from error
 
 
 def run_session(engine: "Dateline", scope: Scope) -> None:
@@ -98,15 +110,17 @@ def run_session(engine: "Dateline", scope: Scope) -> None:
                 line = input("dateline> ").strip()
                 if line in (":quit", ":q", "quit", "exit"):
                     return
-                if line == ":help":
+                if line in (":help", "help"):
                     width = max(map(len, _COMMANDS))
                     print("\n".join(f"{n:{width}}  {what}" for n, what in _COMMANDS.items()))
                 elif line.startswith(":"):
-                    scope = obey(line, scope)
+                    changed = obey(line, scope)
+                    check_sources(engine, changed.sources)
+                    scope = changed
                     print(scope)
                 elif line:
                     reply = scope.ask(engine, line)
-                    print_reply(reply, console)
+                    print_reply(reply, console, scope.filters)
                     if scope.explain:
                         print_explanation(reply, console)
             except EOFError:

@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.padding import Padding
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from rag.answers import timeline
@@ -37,12 +36,18 @@ def print_question(question: str, console: Console) -> None:
     console.print(Text(f"> {question}", style="bold"))
 
 
-def print_reply(reply: Reply, console: Console) -> None:
-    """The answers with their citations, or the candidates of an abstention."""
+def print_reply(reply: Reply, console: Console, filters: str = "") -> None:
+    """The answers with their citations, or the candidates of an abstention, and an empty line.
+
+    `filters` are those that left articles out, in words.
+    """
     if reply.as_of is not None:
         console.print(Text(f"as of {_day(reply.as_of)}: later articles left out", style="dim"))
     if not reply.answers:
-        console.print("No answer: the collection holds nothing about this.")
+        nothing = (
+            f"no article {filters} says anything" if filters else "the collection holds nothing"
+        )
+        console.print(f"No answer: {nothing} about this.\n", markup=False)
         return
     if not reply.answered:
         console.print(Text("No answer that is sure enough.", style="bold"))
@@ -55,7 +60,7 @@ def print_reply(reply: Reply, console: Console) -> None:
         console.print(Text("Sources disagree; the newest first.", style="bold"))
         if told := timeline(reply.answers):
             steps = " → ".join(f"{answer.text} ({_day(day)})" for day, answer in told)
-            console.print(Text(f"Over time: {steps}", style="dim"))
+            _print_indented(console, Text(f"Over time: {steps}", style="dim"), 0)
         console.print()
     for answer in shown:
         line = Text.assemble((answer.text, "bold green" if reply.answered else "bold yellow"))
@@ -65,7 +70,7 @@ def print_reply(reply: Reply, console: Console) -> None:
         count = answer.independent_sources
         sources = "1 source" if count == 1 else counted(count, "independent source")
         line.append(f", {sources}", style="dim")
-        console.print(line)
+        _print_indented(console, line, 0)
         for citation in answer.citations[:_CITED]:
             _print_citation(console, citation)
         if (unseen := len(answer.citations) - _CITED) > 0:
@@ -75,13 +80,9 @@ def print_reply(reply: Reply, console: Console) -> None:
     rivals = [a for a in reply.answers[len(shown) :] if a.confidence >= shown[0].confidence / 2]
     others = rivals if reply.answered else ()
     if others:
-        console.print(
-            Text(
-                "Other candidates: "
-                + "; ".join(f"{answer.text} ({answer.confidence:.0%})" for answer in others),
-                style="dim",
-            )
-        )
+        said = "; ".join(f"{answer.text} ({answer.confidence:.0%})" for answer in others)
+        _print_indented(console, Text(f"Other candidates: {said}", style="dim"), 0)
+        console.print()
 
 
 def _print_citation(console: Console, citation: Citation) -> None:
@@ -98,9 +99,13 @@ def _print_citation(console: Console, citation: Citation) -> None:
     console.print()
 
 
-def _print_indented(console: Console, text: Text, columns: int) -> None:
-    """Every line of the text, wrapped ones too, that far in; no spaces at their ends."""
-    console.print(Padding(text, (0, 0, 0, columns), expand=False))
+def _print_indented(console: Console, text: Text, columns: int, mark: str = "") -> None:
+    """Every line of the text, wrapped ones too, that far in; no spaces at their ends. `mark`
+    stands before the first."""
+    for line in text.wrap(console, max(1, console.width - columns)):
+        line.rstrip()
+        console.print(Text.assemble(f"{mark:{columns}}", line), soft_wrap=True)
+        mark = ""
 
 
 def _linked_heading(article: Article) -> Text:
@@ -153,7 +158,7 @@ def print_explanation(reply: Reply, console: Console) -> None:
     """What was found, and what took how long."""
     timings = reply.timings
     console.print(
-        f"\nfound {counted(len(reply.hits), 'passage')}; retrieve {timings.retrieve:.0f} ms, "
+        f"found {counted(len(reply.hits), 'passage')}; retrieve {timings.retrieve:.0f} ms, "
         f"read {timings.read:.0f} ms, total {timings.total:.0f} ms; "
         f"{reply.encoder}, {reply.reader}"
     )
@@ -161,16 +166,26 @@ def print_explanation(reply: Reply, console: Console) -> None:
 
 
 def print_hits(hits: Sequence[Hit], console: Console) -> None:
-    """Passages, best first."""
+    """Passages, best first; told apart from them, the last ones that hold no word of the query."""
     if not hits:
         console.print("Nothing found.")
+    worded = max((rank for rank, hit in enumerate(hits, start=1) if hit.worded), default=0)
     for rank, hit in enumerate(hits, start=1):
+        if rank == worded + 1:
+            below = "No passage holds" if not worded else "No passage below holds"
+            note = f"{below} a word of the query; near it in meaning at most:"
+            console.print(Text(note, style="dim"), soft_wrap=True)
         passage = hit.passage
         text = " ".join(passage.text.split())
         short = text if len(text) <= _SHORT else text[:_SHORT].rsplit(" ", 1)[0] + " …"
         place = f"[{passage.article.id} {passage.start}:{passage.end}]"
-        console.print(Text(f"{rank:2}. {_heading(passage.article)}  {place}", style="bold"))
+        heading = Text(f"{_heading(passage.article)}  {place}", style="bold")
+        _print_indented(console, heading, 4, mark=f"{rank:2}. ")
         _print_indented(console, Text(short), 4)
+        if hit.folded:
+            others = ", ".join(article.id for article in hit.folded)
+            told = counted(len(hit.folded), "article")
+            _print_indented(console, Text(f"also in {told} of this story: {others}", "dim"), 4)
 
 
 def print_stories(stories: Sequence[Story], total: int, console: Console) -> None:
@@ -195,34 +210,49 @@ def print_story(story: Story, console: Console) -> None:
     title = story.tellings[0].article.title or "(untitled)"
     console.print(Text(title, style="bold"), soft_wrap=True)
     console.print(Text("; ".join(part for part in parts if part)), soft_wrap=True)
-    for telling in story.tellings:
-        line = f"  {telling.relation:<14}  {telling.article.id}  {_heading(telling.article)}"
-        console.print(Text(line, style="dim"), soft_wrap=True)
+    rows = [(t.relation, t.article.id, _heading(t.article)) for t in story.tellings]
+    for line in _aligned(rows):
+        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
 def print_articles(articles: Sequence[Article], total: int, console: Console) -> None:
     """A table of articles."""
-    table = Table(box=None, header_style="bold")
-    # The id is what the other commands ask for: it is never cut.
-    widest = max((len(article.id) for article in articles), default=0)
-    table.add_column("id", no_wrap=True, min_width=widest)
-    table.add_column("published", no_wrap=True, min_width=10)
-    table.add_column("lang", no_wrap=True, min_width=4)
-    outlet = max((len(article.source or "") for article in articles), default=0)
-    table.add_column("source", no_wrap=True, min_width=min(outlet, _OUTLET))
-    table.add_column("title", no_wrap=True)
-    for article in articles:
-        published = article.published.isoformat() if article.published else "-"
-        table.add_row(
-            Text(article.id),
-            published,
-            Text(article.language or "-", style="yellow" if _is_foreign(article.language) else ""),
-            Text(article.source or "-"),
-            Text(article.title or "-"),
-        )
-    console.print(table)
+    lines = _aligned(_article_rows(articles))
+    if max(map(cell_len, lines)) >= console.width:
+        lines = _aligned(_article_rows(articles, widest_outlet=_OUTLET))
+    styles = ["bold", *("yellow" if _is_foreign(a.language) else "" for a in articles)]
+    for line, style in zip(lines, styles, strict=True):
+        told = Text(f" {line}", style)
+        told.truncate(console.width, overflow="ellipsis")
+        console.print(told, soft_wrap=True)
     if len(articles) < total:
         console.print(f"{len(articles)} of {total} articles; --limit and --offset show others")
+
+
+def _article_rows(
+    articles: Sequence[Article], widest_outlet: int = _UNCUT
+) -> list[tuple[str, ...]]:
+    """A row for the headings and one for each article, the title last."""
+    rows: list[tuple[str, ...]] = [("id", "published", "lang", "source", "title")]
+    for article in articles:
+        outlet = Text(article.source or "-")
+        outlet.truncate(widest_outlet, overflow="ellipsis")
+        published = article.published.isoformat() if article.published else "-"
+        language, title = article.language or "-", article.title or "-"
+        rows.append((article.id, published, language, outlet.plain, title))
+    return rows
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its columns under one another and two spaces apart; none ends in
+    spaces."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _is_foreign(language: str | None) -> bool:

@@ -107,7 +107,7 @@ def _fold(better: Hit, worse: Hit) -> Hit | None:
     stays, goes = (other, one) if swap else (one, other)
     told = {a.id: a for a in (*better.folded, *worse.folded, goes.article)}
     told.pop(stays.article.id, None)
-    return Hit(stays, better.score, tuple(told.values()))
+    return Hit(stays, better.score, tuple(told.values()), better.worded or worse.worded)
 
 
 class Retriever:
@@ -136,11 +136,19 @@ class Retriever:
         ]
         passing = cache(lambda: self._store.passages_passing(where))
         rankings = [self._live(search, depth, where, passing, live) for search in searches]
-        told = self._told(fuse(rankings), portion=max(1, 2 * k))
+        by_word = rankings[1]
+        # What a ranking that was cut does not hold may have the words all the same.
+        worded = None if by_word.rest else {passage_id for passage_id, _ in by_word.hits}
+        told = self._told(fuse(rankings), worded, portion=max(1, 2 * k))
         return fold(told, k) if self._fold_stories else [hit for hit, _ in islice(told, k)]
 
-    def _told(self, ranked: Ranked, portion: int) -> Iterator[tuple[Hit, str]]:
-        """(passage, what names its story); read so many at a time, for most are never looked at."""
+    def _told(
+        self, ranked: Ranked, worded: set[int] | None, portion: int
+    ) -> Iterator[tuple[Hit, str]]:
+        """(passage, what names its story); read so many at a time, for most are never looked at.
+
+        `worded` are those that hold a word of the question; None if all may.
+        """
         for at in range(0, len(ranked), portion):
             some = ranked[at : at + portion]
             passages = self._store.passages([passage_id for passage_id, _ in some])
@@ -149,7 +157,9 @@ class Retriever:
                 if passage_id in passages:
                     passage = passages[passage_id]
                     # An article that was deleted meanwhile is in no story.
-                    yield Hit(passage, score), stories.get(passage.article.id, passage.article.id)
+                    holds = worded is None or passage_id in worded
+                    hit = Hit(passage, score, worded=holds)
+                    yield hit, stories.get(passage.article.id, passage.article.id)
 
     def _live(
         self,

@@ -81,11 +81,13 @@ class Passage:
 class Hit:
     """A retrieved passage. `score`, 0..1, is how near it comes to the best by meaning and by word;
     it compares the hits of one query and no others. `folded` are the other articles of its story
-    in which the same passage was found."""
+    in which the same passage was found. `worded` is false where no word of the query, however it
+    may be written, stands in it: then it is near in meaning at most."""
 
     passage: Passage
     score: float
     folded: tuple[Article, ...] = ()
+    worded: bool = True
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,9 @@ def collection(ingested: Path, tmp_path: Path) -> Path:
         ["ask", "Who?", "--as-of", "2024-02-30"],
         ["ask", "Who?", "--since", "last week"],
         ["ask", "Who?", "and", "why?"],
+        ["ask", ""],
+        ["ask", "  \n ", "--json"],
+        ["search", " "],
         ["ask", "--json"],
         ["ask", "Who?", "--file", "questions.txt"],
         ["ingest"],
@@ -163,6 +166,23 @@ def test_wrong_usage_is_exit_code_2_and_told_with_the_way_to_help(
     assert ran.code == 2
     assert "Usage: " in ran.out + ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ask", "Who?", "--as-of", "tomorrow"], "'tomorrow' is no day: write it as 2024-03-05"),
+        (["ask", "Who?", "--until", "2024-02-30"], "'2024-02-30' is no day: write it as"),
+        (["serve", "--port", "65536"], "'65536' is no port: give a number from 1 to 65535"),
+        (["serve", "--port", "http"], "'http' is no port: give a number from 1 to 65535"),
+        (["ask", ""], "question: it is empty"),
+        (["search", " "], "query: it is empty"),
+    ],
+)
+def test_wrong_usage_says_what_is_expected(run: Run, arguments: list[str], said: str) -> None:
+    ran = run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
 
 
 @pytest.mark.parametrize(
@@ -369,11 +389,8 @@ def test_a_host_that_is_not_this_machine_is_one_line(run: Run) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("question", ["", "  \n ", "why " * 501])
-def test_a_question_that_cannot_be_asked_is_one_line(
-    run: Run, collection: Path, question: str
-) -> None:
-    ran = run("ask", question, "--json")
+def test_a_question_that_cannot_be_asked_is_one_line(run: Run, collection: Path) -> None:
+    ran = run("ask", "why " * 501, "--json")
     assert ran.code == 1
     assert ran.error.startswith("dateline: the question ")
 
@@ -564,6 +581,43 @@ def test_no_evidence_is_exit_code_3(run: Run, collection: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "No answer: the collection holds nothing about this.\n"),
+        (["--since", "2099-01-01"], "No answer: no article since 2099-01-01 says anything"),
+        (
+            ["--until", "2020-01-01", "--source", "Ledger"],
+            "No answer: no article until 2020-01-01, from Ledger says anything about this.\n",
+        ),
+    ],
+)
+def test_no_evidence_is_told_with_what_left_it_out(
+    run: Run, collection: Path, options: list[str], said: str
+) -> None:
+    if not options:
+        for article in ("ferry", "envoys/named"):
+            assert run("articles", "delete", article).code == 0
+    assert run("ask", QUESTION, *options).out.startswith(said)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("Legder", "did you mean 'Ledger'?"),
+        ("Nobody's Mail", "'dateline articles list' shows outlets"),
+    ],
+)
+def test_an_outlet_that_no_article_is_from_is_one_line(
+    run: Run, collection: Path, source: str, said: str
+) -> None:
+    ran = run("ask", QUESTION, "--source", "Ledger", "--source", source)
+    assert ran.code == 1
+    assert ran.error == f"dateline: no article is from '{source}': {said}"
+
+
+@pytest.mark.real
 def test_an_unsure_answer_is_exit_code_3_with_its_candidates(run: Run, collection: Path) -> None:
     ran = run("ask", "What is the boiling point of ethanol?", "--json")
     assert ran.code == 3
@@ -636,6 +690,7 @@ def test_every_line_of_a_file_is_asked(run: Run, collection: Path, tmp_path: Pat
     asked = [json.loads(line)["question"] for line in ran.out.splitlines()]
     assert asked == [QUESTION, "Who led the rescue of 143 passengers?"]
     text = run("ask", "--file", "-", stdin=path.read_bytes()).out
+    assert f"\n\n> {asked[1]}\n" in text
     assert [line for line in text.splitlines() if line.startswith("> ")] == [
         f"> {QUESTION}",
         "> Who led the rescue of 143 passengers?",
@@ -667,6 +722,14 @@ def test_a_line_that_cannot_be_asked_is_named(
     assert ran.code == 1
     (line,) = ran.complaints
     assert line.startswith(f"dateline: {said}")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("given", ["", "\n  \n"])
+def test_a_file_without_a_question_is_one_line(run: Run, collection: Path, given: str) -> None:
+    ran = run("ask", "--file", "-", stdin=given)
+    assert ran.code == 1
+    assert ran.error == "dateline: stdin holds no question: write one on each line"
 
 
 def test_a_file_of_questions_that_cannot_be_read_is_named(run: Run, tmp_path: Path) -> None:
@@ -704,6 +767,18 @@ def test_search_shows_the_passage_and_its_place(run: Run, collection: Path) -> N
     assert ran.code == 0
     assert re.search(r"\[ferry\s+0:\d+\]", ran.out)
     assert "Skerry Dawn" in ran.out
+
+
+@pytest.mark.real
+def test_search_tells_apart_what_holds_no_word_of_the_query(run: Run, collection: Path) -> None:
+    lines = run("search", "ferry in the fog").out.splitlines()
+    (note,) = (n for n, line in enumerate(lines) if "holds a word of the query" in line)
+    assert lines[note].startswith("No passage below holds")
+    assert [line[:3] for line in lines if "[" in line] == [" 1.", " 2."]
+    assert lines[0].startswith(" 1. Ferry sinks")
+    assert lines[note + 1].startswith(" 2. Two envoys")
+    assert run("search", "zeppelin").out.startswith("No passage holds a word of the query")
+    assert "holds a word" not in run("search", "the ferry and the envoys").out
 
 
 @pytest.mark.real

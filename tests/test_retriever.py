@@ -1,6 +1,7 @@
 """The right passages in the right order, and as many as there are."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -128,6 +129,27 @@ def test_the_first_k_that_are_left_are_taken() -> None:
 
 
 # --- retrieval
+
+
+def test_a_hit_tells_whether_it_holds_a_word_of_the_query(
+    store: Store, index: EmbeddedIndex, retriever: Retriever
+) -> None:
+    store.put([whole(article("The vote in Kiev.", "vote")), whole(article("A storm.", "storm"))])
+    index.refresh()
+
+    def worded(query: str) -> dict[str, bool]:
+        hits = retriever.retrieve(query, 10, EVERYTHING)
+        return {hit.passage.article.id: hit.worded for hit in hits}
+
+    assert worded("votes") == {"vote": True, "storm": False}
+    assert worded("Kyiv") == {"vote": True, "storm": False}
+    assert worded("zeppelin") == {"vote": False, "storm": False}
+
+
+def test_of_two_folded_passages_the_words_of_either_count() -> None:
+    hits = [replace(hit(WIRE, FIRST, 0.9), worded=False), hit(COPY, ALL, 0.8)]
+    (kept,) = fold([(h, "s") for h in hits], 10)
+    assert kept.worded
 
 
 def test_a_reprinted_passage_leaves_room_for_another(

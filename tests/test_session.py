@@ -5,13 +5,14 @@ import select
 import signal
 import sys
 import time
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 from conftest import article
 
-from api.session import Scope, obey
+from api.session import Scope, check_sources, obey
 from rag.engine import Dateline
 from rag.errors import InputError
 
@@ -32,7 +33,7 @@ STORM = article("The storm came. answer: Tuesday 3 it was.", published=date(2024
             "asking from Harbour Wire or Ledger",
         ),
         ([":source Ledger", ":source"], Scope(), "asking all articles"),
-        ([":explain"], Scope(explain=True), "asking with what is read"),
+        ([":explain"], Scope(explain=True), "asking all articles, with what is read"),
         ([":explain", ":explain"], Scope(), "asking all articles"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -66,6 +67,16 @@ def test_the_scope_restricts_the_question(dateline: Dateline) -> None:
     assert Scope().ask(dateline, "When did the storm come?").answered
     later = Scope(since=date(2024, 3, 6))
     assert not later.ask(dateline, "When did the storm come?").answers
+
+
+def test_an_outlet_that_no_article_is_from_is_refused_with_the_nearest(dateline: Dateline) -> None:
+    list(dateline.ingest([replace(STORM, source="Harbour Wire")]))
+    check_sources(dateline, ())
+    check_sources(dateline, ("harbour wire",))
+    with pytest.raises(
+        InputError, match="from 'Harbor': did you mean 'Harbour Wire'"
+    ):
+        check_sources(dateline, ("Harbour Wire", "Harbor"))
 
 
 class Typed:
@@ -130,6 +141,9 @@ with Dateline(store, index, FakeEncoder(), FakeReader) as engine:
 def test_a_session_answers_forgives_and_remembers(tmp_path: Path) -> None:
     session = Typed(tmp_path)
     try:
+        session.type("help\n")
+        session.wait_for("end, as Ctrl-D does")
+        session.wait_for("dateline> ")
         session.type("When did the storm come?\n")
         session.wait_for("Tuesday")
         session.wait_for("dateline> ")
@@ -142,7 +156,11 @@ def test_a_session_answers_forgives_and_remembers(tmp_path: Path) -> None:
     finally:
         session.kill()
     history = tmp_path / "state" / "dateline" / "history"
-    assert history.read_text().splitlines() == ["When did the storm come?", ":sinse"]
+    assert history.read_text().splitlines() == [
+        "help",
+        "When did the storm come?",
+        ":sinse",
+    ]
     assert history.stat().st_mode & 0o077 == 0
 
     again = Typed(tmp_path)

@@ -16,9 +16,10 @@ from api.terminal import (
     output,
     print_article,
     print_articles,
+    print_hits,
     print_reply,
 )
-from rag.types import Answer, Citation, Interval, Reply, Timings
+from rag.types import Answer, Citation, Hit, Interval, Passage, Reply, Timings
 
 ACCORD = article(
     "They signed the accord on Tuesday.", "accord", title="Accord", published=date(2023, 12, 6)
@@ -127,6 +128,54 @@ def shown(print_: Callable[[Console], None]) -> list[str]:
     out = io.StringIO()
     print_(Console(file=out, width=100, highlight=False))
     return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [30, 60, 100])
+def test_no_line_ends_in_spaces_or_is_too_wide(width: int) -> None:
+    told = "The ferry sank in the fog off the port of an island whose name nobody could tell. "
+    long = article(told * 3, "an-id-that-is-long", title="Ferry sinks in the fog " * 3, source="W")
+    short = article(told, "b", title="Ferry", source="The Evening Lantern of Port Ellan")
+    cited = Citation(long, 4, 9, 0, len(told), reprints=(short,))
+    wide = replace(REPLY, answers=(replace(TUESDAY, citations=(cited,)), TUESDAY, TUESDAY))
+    hit = Hit(Passage(long, 0, len(long.text)), 1.0, folded=(short,))
+    out = io.StringIO()
+    console = Console(file=out, width=width, highlight=False)
+    print_reply(wide, console)
+    print_hits([hit, replace(hit, worded=False)], console)
+    print_articles([long, short], 2, console)
+    lines = out.getvalue().splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    note = [line for line in lines if line.startswith("No passage")]
+    assert [line for line in lines if len(line) > width and line not in note] == []
+
+
+def test_an_answer_ends_with_an_empty_line(capsys: pytest.CaptureFixture[str]) -> None:
+    rivals = replace(REPLY, answers=(TUESDAY, replace(TUESDAY, text="Monday")))
+    nothing = replace(REPLY, answered=False, answers=())
+    for reply in (REPLY, rivals, nothing):
+        *_, last, empty = printed(reply, capsys)
+        assert (bool(last), empty) == (True, "")
+
+
+def test_a_passage_that_a_story_s_articles_share_names_the_others() -> None:
+    hit = Hit(Passage(ACCORD, 0, 34), 1.0, folded=(article("", "copy"), article("", "cut")))
+    lines = shown(lambda console: print_hits([hit, replace(hit, folded=())], console))
+    assert lines[2] == "    also in 2 articles of this story: copy, cut"
+    assert len(lines) == 5
+
+
+def test_a_list_s_columns_stand_under_one_another_and_its_titles_are_cut() -> None:
+    found = [
+        article("A.", "a", title="A bridge " * 20, source="The Evening Lantern"),
+        article("A.", "ab", title="名" * 60),
+    ]
+    heading, first, second = shown(lambda console: print_articles(found, 2, console))
+    assert heading == " id  published  lang  source        title"
+    assert first.startswith(" a   -          -     The Evening…  A bridge")
+    assert second.startswith(" ab  -          -     -             名")
+    assert (first[-1], second[-1], len(first)) == ("…", "…", 100)
+    whole = shown(lambda console: print_articles([replace(found[0], title="A bridge")], 1, console))
+    assert whole[1] == " a   -          -     The Evening Lantern  A bridge"
 
 
 @pytest.mark.parametrize(

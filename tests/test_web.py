@@ -464,6 +464,19 @@ def test_articles_are_listed_by_pages_and_found_by_words(
     assert links(found).index("/articles/storm?start=0&end=15#quote") > 0
 
 
+def test_articles_without_the_words_are_told_apart_from_those_that_are_found(
+    filled: TestClient,
+) -> None:
+    page = words(filled.get("/articles", params={"q": "vote"}))
+    found, far = page.split("Without these words, near in meaning at most")
+    assert "1 article found, the best first." in found
+    assert "The vote" in found
+    assert "storm" in far
+    nothing = words(filled.get("/articles", params={"q": "zeppelin"}))
+    assert "No article holds these words." in nothing
+    assert "found" not in nothing
+
+
 def test_a_place_that_is_not_in_the_text_is_told(filled: TestClient) -> None:
     for place in ("start=5&end=99999", "start=9&end=3"):
         page = filled.get(f"/articles/vote?{place}")

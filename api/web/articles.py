@@ -46,12 +46,16 @@ def list_articles(
 ) -> Response:
     """The articles, newest first, or those in which words are found."""
     total, _ = engine.counts()
-    found = {hit.passage.article.id: hit.passage for hit in reversed(hits)}
+    found = {hit.passage.article.id: hit for hit in reversed(hits)}
+    best = list(reversed(found.values()))
+    # After the last that holds a word of the query.
+    far = next((n for n, hit in enumerate(reversed(best)) if hit.worded), len(best))
     listed = [] if q.strip() else engine.articles(_PAGE, (page - 1) * _PAGE)
     return render(
         "articles.html.j2",
         query=q.strip(),
-        passages=list(reversed(found.values())),
+        found=[hit.passage for hit in best[: len(best) - far]],
+        far=[hit.passage for hit in best[len(best) - far :]],
         articles=listed,
         total=total,
         page=page,
