@@ -118,11 +118,12 @@ def ingest(
     """Add articles to the collection. Doing so twice changes nothing."""
     from api.progress import Read, ingest_with_progress
     from api.schemas import IngestOut
-    from api.terminal import foreign_note
+    from api.terminal import foreign_note, undated_note
     from rag.ray_ingest import read_on_ray
     from rag.sandbox import read_safely
 
     with open_collection(data_dir, create=True) as engine:
+        undated_before = engine.overview().undated
         read: Read = read_safely
         if ray:
             settings = read_settings(data_dir)
@@ -134,7 +135,7 @@ def ingest(
                 address=settings.ray_address if ray_address is None else ray_address,
             )
         fates, interrupted = ingest_with_progress(engine, paths, read)
-        articles, passages = engine.counts()
+        overview = engine.overview()
     result = IngestOut.of(fates)
     if as_json:
         print_json(result.model_dump_json(indent=2))
@@ -142,8 +143,11 @@ def ingest(
         print(
             f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged, "
             f"{result.skipped} skipped; the collection holds "
-            f"{counted(articles, 'article')} ({counted(passages, 'passage')})"
+            f"{counted(overview.articles, 'article')} "
+            f"({counted(overview.passages, 'passage')})"
         )
+    if overview.undated > undated_before:
+        print(f"dateline: {undated_note(overview.undated, overview.articles)}", file=sys.stderr)
     if note := foreign_note(fate.language for fate in fates):
         print(f"dateline: {note}", file=sys.stderr)
     for fate in fates:

@@ -21,6 +21,7 @@ class CollectionOut(BaseModel):
     outlets: int
     first_published: date | None
     last_published: date | None
+    undated: int = Field(description="articles without a date: filters by date leave them out")
     languages: dict[str, int] = Field(description="articles by ISO 639 code, or 'unknown'")
     database_bytes: int
     index_bytes: int

@@ -9,6 +9,7 @@ from api.options import AsJson, DataDir, print_json, read_settings
 app = typer.Typer()
 
 _MOST_LANGUAGES = 5
+_NO_INDEX = "in memory, until there is more to search"
 
 
 @app.command(epilog="Example: dateline stats --json")
@@ -23,15 +24,17 @@ def stats(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         languages = [f"{code} {count:,}" for code, count in overview.languages.items()]
         more = len(languages) - _MOST_LANGUAGES
         shown = languages[:_MOST_LANGUAGES] + ([f"{more} more"] if more > 0 else [])
+        undated = f"{overview.undated:,} without a date" if overview.undated else ""
+        published = " to ".join(dict.fromkeys(map(str, days)))
         return {
             "articles": f"{overview.articles:,}",
             "passages": f"{overview.passages:,}",
             "stories": f"{overview.stories:,} told by more than one article",
             "outlets": f"{overview.outlets:,}",
-            "published": " to ".join(dict.fromkeys(map(str, days))) or "-",
+            "published": "; ".join(filter(None, (published, undated))) or "-",
             "languages": ", ".join(shown) or "-",
             "database": _size(overview.database_bytes),
-            "index": _size(overview.index_bytes),
+            "index": _size(overview.index_bytes) if overview.index_bytes else _NO_INDEX,
         }
 
     # Nothing is asked: no model needs to be loaded.

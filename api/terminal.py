@@ -272,6 +272,16 @@ def foreign_note(languages: Iterable[str | None]) -> str | None:
     )
 
 
+def undated_note(undated: int, articles: int) -> str:
+    """A sentence on what the articles without a date cannot do."""
+    have = "article has" if articles == 1 else f"articles {'has' if undated == 1 else 'have'}"
+    return (
+        f"{undated} of {articles} {have} no date: weekdays in them stay without a day, and "
+        "--as-of, --since and --until leave them out; a line such as '4 March 2024' under the "
+        "title gives one, or the field 'published'"
+    )
+
+
 def print_article(article: Article, console: Console) -> None:
     """One article, its metadata first."""
     foreign = " (the default models read English)" if _is_foreign(article.language) else ""

@@ -17,7 +17,8 @@ UNKNOWN_LANGUAGE = "unknown"
 
 @dataclass(frozen=True)
 class Overview:
-    """What a collection holds. `stories` are those that more than one article tells."""
+    """What a collection holds. `stories` are those that more than one article tells, `undated` are
+    articles."""
 
     articles: int
     passages: int
@@ -25,6 +26,7 @@ class Overview:
     outlets: int
     first_published: date | None
     last_published: date | None
+    undated: int
     languages: Mapping[str, int]
     """ISO code, or UNKNOWN_LANGUAGE, to the number of articles; the most frequent first."""
     database_bytes: int
@@ -44,6 +46,11 @@ def read(connection: sa.Connection, index: Path) -> Overview:
             .label("outlets"),
             sa.select(sa.func.min(articles.published)).scalar_subquery().label("first"),
             sa.select(sa.func.max(articles.published)).scalar_subquery().label("last"),
+            sa.select(number)
+            .select_from(tables.articles)
+            .where(articles.published.is_(None))
+            .scalar_subquery()
+            .label("undated"),
         )
     ).one()
     by_language = sa.select(articles.language, number).group_by(articles.language)
@@ -56,6 +63,7 @@ def read(connection: sa.Connection, index: Path) -> Overview:
         outlets=row.outlets,
         first_published=row.first,
         last_published=row.last,
+        undated=row.undated,
         languages={language or UNKNOWN_LANGUAGE: count for language, count in languages},
         database_bytes=backend_of(connection).size(connection),
         index_bytes=sum(map(_size, _files(index))),

@@ -480,13 +480,14 @@ def test_a_model_that_is_not_there_is_one_line_that_names_it(
 
 def skipped(ran: Ran) -> list[str]:
     """The lines on stderr that tell what was skipped, each without "dateline: skipped "."""
-    assert all(line.startswith("dateline: skipped ") for line in ran.complaints)
-    return [line.removeprefix("dateline: skipped ") for line in ran.complaints]
+    told = [line for line in ran.complaints if " no date: " not in line]
+    assert all(line.startswith("dateline: skipped ") for line in told)
+    return [line.removeprefix("dateline: skipped ") for line in told]
 
 
 @pytest.mark.real
 def test_ingesting_twice_adds_and_then_changes_nothing(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "ferry.txt").write_text(FERRY["text"])
+    (tmp_path / "ferry.txt").write_text(f"4 March 2024\n\n{FERRY['text']}")
     first = run("ingest", tmp_path / "ferry.txt", "--json")
     again = run("ingest", tmp_path / "ferry.txt", "--json")
     assert (first.code, again.code) == (0, 0)
@@ -514,8 +515,9 @@ def test_a_wrong_line_is_named_and_the_others_are_ingested(run: Run, tmp_path: P
 def test_articles_in_other_languages_are_told_of(
     run: Run, tmp_path: Path, options: list[str]
 ) -> None:
+    dated = {"published": "2024-03-05"}
     rows = [{**FERRY, "language": "en-GB"}, {"text": "Un pont.", "lang": "fr"}, {"text": "Eh."}]
-    ran = run("ingest", "-", *options, stdin="\n".join(map(json.dumps, rows)))
+    ran = run("ingest", "-", *options, stdin="\n".join(json.dumps(row | dated) for row in rows))
     assert ran.code == 0
     assert ran.complaints == [
         "dateline: 1 article is not in English (fr 1): the default models read English, "
@@ -523,6 +525,16 @@ def test_articles_in_other_languages_are_told_of(
     ]
     if options:
         assert [fate["language"] for fate in ran.document["articles"]] == ["en", "fr", None]
+
+
+@pytest.mark.real
+def test_articles_without_a_date_are_told_of_once(run: Run, tmp_path: Path) -> None:
+    undated = json.dumps({"text": "The council voted on Monday.", "id": "vote"})
+    ran = run("ingest", "-", stdin=f"{json.dumps(FERRY)}\n{undated}")
+    (note,) = ran.complaints
+    assert note.startswith("dateline: 1 of 2 articles has no date: ")
+    assert run("ingest", "-", stdin=undated).complaints == []
+    assert run("ingest", "-", stdin=json.dumps(ENVOYS)).complaints == []
 
 
 @pytest.mark.real

@@ -374,6 +374,7 @@ def test_stats_tell_the_collection_and_the_service(client: TestClient) -> None:
         "outlets": 1,
         "first_published": "2024-03-06",
         "last_published": "2024-03-06",
+        "undated": 0,
         "languages": {"en": 1},
         "index_bytes": 0,
     }

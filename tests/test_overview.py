@@ -63,6 +63,7 @@ def filled(store: Store) -> Store:
 def test_an_overview_counts_articles_outlets_languages_and_stories(filled: Store) -> None:
     overview = filled.overview()
     assert (overview.articles, overview.passages, overview.stories) == (4, 4, 1)
+    assert overview.undated == 2
     assert overview.outlets == 2  # however they are capitalised
     assert (overview.first_published, overview.last_published) == (
         date(2023, 1, 2),
@@ -116,10 +117,17 @@ def test_stats_print_the_overview(filled: Store, run: Run) -> None:
         "passages": "4",
         "stories": "1 told by more than one article",
         "outlets": "2",
-        "published": "2023-01-02 to 2024-03-06",
+        "published": "2023-01-02 to 2024-03-06; 2 without a date",
         "languages": "en 2, unknown 1, de 1",
-        "index": "0 bytes",
+        "index": "in memory, until there is more to search",
     }
+
+
+def test_stats_tell_the_size_of_an_index_on_disk(filled: Store, run: Run, tmp_path: Path) -> None:
+    generation = tmp_path / "data" / "index" / "gen-1-x"
+    generation.mkdir(parents=True)
+    (generation / "vectors.faiss").write_bytes(b"x" * 1000)
+    assert re.search(r"^index +1\.0 kB$", run()[1], re.MULTILINE)
 
 
 def test_stats_of_an_empty_collection_have_no_dates(store: Store, run: Run) -> None:
@@ -134,6 +142,7 @@ def test_stats_print_one_json_document(filled: Store, run: Run) -> None:
     assert code == 0
     assert document["languages"] == {"en": 2, "unknown": 1, "de": 1}
     assert document["first_published"] == "2023-01-02"
+    assert document["undated"] == 2
 
 
 def test_stats_need_a_collection(run: Run, tmp_path: Path) -> None:

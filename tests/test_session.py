@@ -73,9 +73,7 @@ def test_an_outlet_that_no_article_is_from_is_refused_with_the_nearest(dateline:
     list(dateline.ingest([replace(STORM, source="Harbour Wire")]))
     check_sources(dateline, ())
     check_sources(dateline, ("harbour wire",))
-    with pytest.raises(
-        InputError, match="from 'Harbor': did you mean 'Harbour Wire'"
-    ):
+    with pytest.raises(InputError, match="from 'Harbor': did you mean 'Harbour Wire'"):
         check_sources(dateline, ("Harbour Wire", "Harbor"))
 
 

@@ -18,6 +18,7 @@ from api.terminal import (
     print_articles,
     print_hits,
     print_reply,
+    undated_note,
 )
 from rag.types import Answer, Citation, Hit, Interval, Passage, Reply, Timings
 
@@ -196,6 +197,22 @@ def test_articles_in_other_languages_are_counted(
 @pytest.mark.parametrize("languages", [[], ["en", None]])
 def test_english_and_unknown_languages_need_no_note(languages: list[str | None]) -> None:
     assert foreign_note(languages) is None
+
+
+@pytest.mark.parametrize(
+    ("undated", "articles", "said"),
+    [
+        (3, 12, "3 of 12 articles have no date: "),
+        (1, 12, "1 of 12 articles has no date: "),
+        (1, 1, "1 of 1 article has no date: "),
+    ],
+)
+def test_articles_without_a_date_are_counted_with_what_it_costs(
+    undated: int, articles: int, said: str
+) -> None:
+    note = undated_note(undated, articles)
+    assert note.startswith(said)
+    assert "--since" in note
 
 
 def test_a_list_tells_the_language_of_each_article() -> None:
