@@ -102,7 +102,7 @@ def create_app(
     _document_problems(app)
     app.add_middleware(HeadAsGet)
     if access is not None:
-        add_guard(app, engine, access)
+        add_guard(app, engine, access, web.page_for_browser)
     app.add_middleware(RequestLimits)
     app.add_middleware(SecurityHeaders)
     return app

@@ -5,7 +5,9 @@ local name, so that no page of the web can reach it through a name that points h
 """
 
 import ipaddress
+import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -15,7 +17,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -63,9 +65,13 @@ class Access:
         )
 
 
-def add_guard(app: FastAPI, engine: Dateline, access: Access) -> None:
+ForBrowser = Callable[[Request, Response, str], Response]
+"""(request, refusal, its words) -> a page instead of the refusal, where a browser asks."""
+
+
+def add_guard(app: FastAPI, engine: Dateline, access: Access, for_browser: ForBrowser) -> None:
     """Guard the service; its document says how to show a key."""
-    app.add_middleware(Guard, engine=engine, access=access)
+    app.add_middleware(Guard, engine=engine, access=access, for_browser=for_browser)
     if access.origins:
         # Outside of the guard: a browser asks whether it may send a key without sending it.
         app.add_middleware(
@@ -101,8 +107,11 @@ class Guard:
     whatever process, so that a revoked one stops working at once in every worker.
     """
 
-    def __init__(self, app: ASGIApp, engine: Dateline, access: Access) -> None:
+    def __init__(
+        self, app: ASGIApp, engine: Dateline, access: Access, for_browser: ForBrowser
+    ) -> None:
         self._app = app
+        self._for_browser = for_browser
         self._engine = engine
         self._hosts = {host.lower() for host in access.hosts}
         self._rates = RateLimits(access.rates_file)
@@ -142,6 +151,9 @@ class Guard:
             refusal = _misdirected(host)
         else:
             refusal = None
+        if refusal is not None and refusal.body:  # a way to the sign-in form has none
+            detail = json.loads(bytes(refusal.body))["detail"]
+            refusal = self._for_browser(Request(scope), refusal, detail)
         await (refusal or self._app)(scope, receive, send)
 
     async def _keys(self) -> list[Key]:
@@ -176,14 +188,14 @@ class Guard:
             if path == _SIGN_IN or path.startswith(_STATIC):
                 return None, decision
             return _no_key(scope, headers, presented is not None), decision
-        needed = needed_scope(scope["method"], path)
-        if not key.allows(needed):
-            detail = f"the key may {key.scope}; this needs one that may {needed}"
-            return problem(403, detail), decision
         state = scope.setdefault("state", {})
         state["key_name"] = key.name
         # Read by the pages, which offer nothing that would be refused.
         state["may_write"] = key.allows("write")
+        needed = needed_scope(scope["method"], path)
+        if not key.allows(needed):
+            detail = f"the key may {key.scope}; this needs one that may {needed}"
+            return problem(403, detail), decision
         return None, decision
 
 

@@ -312,6 +312,7 @@ def _job(connection: sa.Connection, row: sa.Row[Any]) -> Job:
         started=row.started,
         finished=row.finished,
         error=row.error,
+        cancelling=row.cancelling,
         **counts,
     )
 

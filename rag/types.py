@@ -233,7 +233,8 @@ class Job:
     """An ingest as it stands. Times are seconds since 1970.
 
     `expected` articles is an estimate until the job is done, and exact from then on. A job
-    that was begun and waits to go on is "queued" again. `error` says why one failed.
+    that was begun and waits to go on is "queued" again. `error` says why one failed, and
+    `cancelling` that one ends with the batch at hand.
     """
 
     id: str
@@ -247,6 +248,7 @@ class Job:
     started: float | None
     finished: float | None
     error: str | None
+    cancelling: bool
 
     @property
     def processed(self) -> int:

@@ -167,6 +167,34 @@ def test_a_key_does_what_its_scope_allows(
         assert scope in assert_problem(response, 403)["detail"]
 
 
+def test_what_a_key_may_not_is_told_on_a_page_where_a_browser_asks(
+    serve: Open, store: Store
+) -> None:
+    client = serve()
+    browser = {"Accept": "text/html,*/*", **bearer(store.create_key("desk", "read"))}
+    page = client.post("/delete", data={"article": "a"}, headers=browser)
+    assert page.status_code == 403
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "<h1>Not allowed</h1>" in page.text
+    assert "The key may read; this needs one that may write." in page.text
+    assert 'href="/add"' not in page.text
+    assert "RateLimit" in page.headers
+    part = client.post("/feedback", headers={**browser, "HX-Request": "true"})
+    assert part.status_code == 403
+    assert "<h1>" not in part.text
+    assert "may write" in part.text
+    assert_problem(client.delete("/v1/articles/a", headers=browser), 403)
+
+
+def test_other_refusals_are_pages_too_where_a_browser_asks(serve: Open) -> None:
+    browser = {"Accept": "text/html,*/*"}
+    page = serve(url="http://evil.example").get("/", headers=browser)
+    assert (page.status_code, "<h1>Another name</h1>" in page.text) == (421, True)
+    page = serve("192.0.2.7").get("/", headers=browser)
+    assert page.status_code == 401
+    assert "dateline keys create" in page.text
+
+
 def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
     """(method, path) of every route there is, those that no document names included."""
     for route in app.routes:

@@ -410,6 +410,9 @@ def test_two_files_of_one_name_are_refused_together(client: TestClient) -> None:
     assert "Two files named 'a.txt'" in words(page)
 
 
+claim = Jobs.claim
+
+
 @pytest.fixture
 def no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """No job is ever begun; to be asked for before the service that would begin it."""
@@ -435,18 +438,40 @@ def test_a_job_is_cancelled_from_its_page(no_runner: None, client: TestClient) -
     assert "/cancel" not in cancelled.text
 
 
+def test_a_job_that_is_being_cancelled_says_so(
+    dateline: Dateline, no_runner: None, client: TestClient
+) -> None:
+    page = client.post("/add/files", files=[("files", ("a.txt", b"It came."))], headers=OURS)
+    assert claim(dateline.jobs, "here", 60) is not None  # it runs
+    cancelling = client.post(f"{page.url.path}/cancel", headers=OURS)
+    assert "Cancelling: it ends with the articles at hand" in words(cancelling)
+    assert "/cancel" not in cancelling.text
+    assert "Cancelling" in words(client.get(page.url.path, headers={"HX-Request": "true"}))
+
+
+def test_a_job_s_last_part_brings_the_page_s_title(client: TestClient) -> None:
+    part = upload(client, ("a.txt", b"It came."))
+    assert part.text.startswith("<title>Added – Dateline</title>")
+    assert client.get(part.url.path).text.count("<title>") == 1
+
+
 def test_an_address_that_is_none_has_a_page_where_a_browser_asks(client: TestClient) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     page = client.get("/nothing", headers=browser)
     assert page.status_code == 404
     assert "There is no such page." in words(page)
-    assert {name: page.headers[name] for name in HEADERS} == {**HEADERS, "Vary": "Accept"}
+    assert {name: page.headers[name] for name in HEADERS} == {
+        **HEADERS,
+        "Vary": "Accept, HX-Request",
+    }
     for path, accept in (("/nothing", {}), ("/v1/nothing", browser)):
         assert client.get(path, headers=accept).json()["status"] == 404
 
 
 def test_an_unknown_job_is_not_found(client: TestClient) -> None:
-    assert client.get("/add/none").status_code == 404
+    page = client.get("/add/none")
+    assert page.status_code == 404
+    assert "Not found No job 'none'. Ask a question" in words(page)
 
 
 def test_articles_are_listed_by_pages_and_found_by_words(

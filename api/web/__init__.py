@@ -3,9 +3,9 @@
 from fastapi import FastAPI
 
 from api.web import articles, login, questions, reference
-from api.web.pages import no_such_page, static_router
+from api.web.pages import no_such_page, page_for_browser, static_router
 
-__all__ = ["install", "no_such_page"]
+__all__ = ["install", "no_such_page", "page_for_browser"]
 
 
 def install(app: FastAPI) -> None:

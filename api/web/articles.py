@@ -153,8 +153,10 @@ def show_job(request: Request, jobs: AllJobs, job_id: str) -> Response:
     job = jobs.get(job_id)
     first = 0 if job.finished else max(0, job.processed - _FATES)
     job, fates = jobs.fates(job_id, MAX_ARTICLES, first)
+    part = is_htmx(request)
     return render(
-        "job-part.html.j2" if is_htmx(request) else "job.html.j2",
+        "job-part.html.j2" if part else "job.html.j2",
+        part=part,
         job=job,
         stored=[fate for fate in fates if isinstance(fate, Ingested)][-_FATES:],
         skipped=[fate for fate in fates if isinstance(fate, Skipped)][-_FATES:],

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from api.security import COOKIE
 from api.web import views
 from rag.counted import counted, one_of
-from rag.errors import DatelineError, InputError
+from rag.errors import DatelineError, InputError, NotFoundError
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -36,6 +36,17 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 
+
+_HEADINGS = {
+    HTTPStatus.FORBIDDEN: "Not allowed",
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.MISDIRECTED_REQUEST: "Another name",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "That did not work",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many at once",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
+    HTTPStatus.INSUFFICIENT_STORAGE: "The disk is full",
+}
+"""What a status is called for people, where its own phrase says little to them."""
 
 _signed_in: ContextVar[bool] = ContextVar("signed_in", default=False)
 """Whether the browser keeps a key that it can be asked to forget."""
@@ -144,6 +155,9 @@ async def _error_page(request: Request, error: Exception) -> Response:
         detail = str(error.detail)
     elif isinstance(error, RequestValidationError):
         detail = "the form was not filled in as expected"
+    elif isinstance(error, NotFoundError):
+        # The mend that it names is a command, or an address of the API.
+        detail = str(error).rpartition(": ")[0]
     else:
         detail = str(error)
     return _page_of(said, detail, "error-part.html.j2" if is_htmx(request) else "error.html.j2")
@@ -151,13 +165,19 @@ async def _error_page(request: Request, error: Exception) -> Response:
 
 def no_such_page(request: Request, said: Response) -> Response:
     """For an address that is none: a page where a browser asks, else what the service says."""
+    return page_for_browser(request, said, "there is no such page")
+
+
+def page_for_browser(request: Request, said: Response, detail: str) -> Response:
+    """What was said before any route of ours was asked: a page where a browser asks."""
     of_programs = request.url.path.startswith("/v1/")
-    if of_programs or "text/html" not in request.headers.get("accept", ""):
+    asks = "text/html" in request.headers.get("accept", "") or is_htmx(request)
+    if of_programs or not asks:
         said.headers["Vary"] = "Accept"
         return said
     _know(request)
-    page = _page_of(said, "there is no such page", "error.html.j2")
-    page.headers.update({**HEADERS, "Vary": "Accept"})
+    page = _page_of(said, detail, "error-part.html.j2" if is_htmx(request) else "error.html.j2")
+    page.headers.update({**HEADERS, "Vary": "Accept, HX-Request"})
     return page
 
 
@@ -169,7 +189,8 @@ def _know(request: Request) -> None:
 
 def _page_of(said: Response, detail: str, template: str) -> Response:
     """A page instead of the response, with its status and headers."""
-    title = HTTPStatus(said.status_code).phrase
+    status = HTTPStatus(said.status_code)
+    title = _HEADINGS.get(status, status.phrase)
     page = render(template, said.status_code, title=title, detail=detail)
     own = {n: v for n, v in said.headers.items() if n not in ("content-length", "content-type")}
     page.headers.update(own)
