@@ -16,9 +16,9 @@ from rag.furniture import (
     MAX_FURNITURE,
     is_biography,
     is_furniture,
-    is_masthead,
     is_name,
     is_section,
+    masthead,
 )
 
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -137,6 +137,7 @@ _DATED = re.compile(
 _PIECES = re.compile(r"\s+[|•·]\s+|(?<!last)[\s,;/–—-]+(?=(?:last )?updated\b)", re.I)
 _DATELINE = re.compile(r"([A-Z][^()]{0,60}?)?\s*\(([A-Z][^()]{1,40})\)\s*[—–-]{1,2}\s*\S")
 _ABBREVIATION = re.compile(r"(?:\b[A-Za-z]\.){2,}$|\b(?:Jr|Inc|Co|Corp|Ltd|St)\.$")
+_DATE_WORDS = 4  # "Monday, 12 May 2025"
 _HEADER_LINES = 15  # lines of content; a table of dates further down is the article's own
 
 
@@ -170,8 +171,15 @@ def _read_header(lines: list[str], content: list[int], title: str | None) -> _He
     for place, i in enumerate(content[:_HEADER_LINES]):
         line = lines[i]
         if top and _stands_above_title(line, [lines[i] for i in content[place + 1 :]], title):
-            known |= _Credits(source=line if is_masthead(line) else None)
+            known |= _Credits(source=masthead(line))
             used.add(i)
+            continue
+        below = lines[content[place + 1]] if place + 1 < len(content) else ""
+        if title_at is not None and not sentences and is_name(line) and _is_role(below):
+            known |= _Credits(byline=line)
+            used |= {i, content[place + 1]}
+            continue
+        if i in used:
             continue
         labelled = _BY.match(line) or _DATED.match(line) or _SOURCE.match(line)
         # Below a sentence, a bare date is more likely a timeline's than the article's.
@@ -200,12 +208,12 @@ def _stands_above_title(line: str, below: list[str], title: str | None) -> bool:
     A headline may look like either (`Crisis at The Daily Mirror`): one with no other under it is
     the title.
     """
-    if not (is_masthead(line) or is_section(line)):
+    if not (masthead(line) or is_section(line)):
         return False
     for other in below[:_HEADER_LINES]:
         if title is not None and same(other, title):
             return True
-        if is_masthead(other) or is_section(other) or _read_credits(other) != _Credits():
+        if masthead(other) or is_section(other) or _read_credits(other) != _Credits():
             continue
         return title is None and _is_headline(other)
     return False
@@ -216,20 +224,38 @@ def _read_credits(line: str) -> _Credits:
     found = _Credits()
     if len(line) > MAX_FURNITURE:
         return found
-    for piece in filter(None, _PIECES.split(line)):
+    pieces = [piece for piece in _PIECES.split(line) if piece]
+    for piece in pieces:
         label, by, source = _DATED.match(piece), _BY.match(piece), _SOURCE.match(piece)
         day = parse_date(piece[label.end() :] if label else piece)
         if day:
             found |= _Credits(updated=day) if label and label["updated"] else _Credits(day)
         elif by and (credit := _read_byline(piece[by.end() :])):
             found |= credit
+        elif dated := _read_dated_masthead(piece):
+            found |= dated
         elif source and _is_outlet(piece[source.end() :]):
             found |= _Credits(source=piece[source.end() :])
-        elif _AGENCIES.fullmatch(piece) or (found.byline is not None and _is_outlet(piece)):
+        elif (
+            _AGENCIES.fullmatch(piece)
+            or (found.byline is not None and _is_outlet(piece))
+            or (len(pieces) > 1 and masthead(piece))
+        ):
             found |= _Credits(source=piece)
         elif not is_furniture(piece):
             return _Credits()
     return found
+
+
+def _read_dated_masthead(line: str) -> _Credits | None:
+    """`Highland Press, 2 March 2025` -> the paper and the day."""
+    words = line.split()
+    for size in range(1, min(len(words), _DATE_WORDS + 1)):
+        day = parse_date(" ".join(words[-size:]))
+        name = masthead(" ".join(words[:-size]).rstrip(" ,–—-"))
+        if day and name:
+            return _Credits(published=day, source=name)
+    return None
 
 
 def _read_byline(credit: str) -> _Credits | None:
@@ -242,6 +268,11 @@ def _read_byline(credit: str) -> _Credits | None:
         return None
     outlet = desk[0] if desk and _is_outlet(desk[0]) and not _ROLE.search(desk[0]) else None
     return _Credits(byline=credit[: len(credit) - len(last)] + name, source=outlet)
+
+
+def _is_role(line: str) -> bool:
+    """`Transport correspondent`, under a name."""
+    return len(line.split()) <= 4 and bool(_ROLE.search(line)) and not _is_prose(line)
 
 
 def _is_outlet(words: str) -> bool:

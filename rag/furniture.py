@@ -17,7 +17,8 @@ _AGENCY = r"(?:getty(?: images)?|ap(?: photo)?|afp|reuters|epa|shutterstock|bloo
 _FURNITURE = re.compile(
     "|".join(
         [
-            r"(?:top|bottom) of page|back to top|skip to (?:main )?content",
+            r"(?:top|bottom) of page|back to top|skip to (?:main )?content|ends",
+            r"home(?:\s*[>»›]\s*[^>»›.]{1,60})+",
             r"advertisements?",
             rf"{_PIECE} continues (?:below|after)(?: (?:this|the))?"
             r"(?: (?:advertisement|video|(?:photo )?gallery|poll))?",
@@ -31,6 +32,9 @@ _FURNITURE = re.compile(
             r"(?:\s*:\s*(?P<related>.+))?",
             r"most (?:popular|read|viewed|shared|watched)",
             r"subscribe(?: (?:now|today|here))?"
+            r"|subscribe to (?:read|continue|unlock)(?: [^.]{1,50})?"
+            r"|already (?:an? )?(?:subscriber|subscribed|member|registered)\?"
+            r"(?: (?:log|sign) in(?: here)?)?"
             r"|subscribe to [^.]{1,60}\b(?:newsletters?|podcast|channel)\b.{0,120}",
             r"sign[ -]up (?:for|to) [^.]{1,80}\bnewsletters?\b.{0,150}"
             r"|(?:sign (?:up|in)|log in)(?: (?:now|here))?",
@@ -62,11 +66,18 @@ _SECTION = re.compile(
     r"|environment|education|weather|obituaries|features?|analysis|exclusive|videos?|photos)",
     re.I,
 )
-_LINK = re.compile(
+_LINKS = (
     r"home|front page|menu|search|e-?paper|archives?|shop|jobs|classifieds|games|puzzles"
     r"|newsletters?|podcasts?|live|my account|account|register|subscriptions?|login|log out"
     r"|contact(?: us)?|about(?: us)?|help|faqs?|advertise(?: with us)?|privacy(?: policy)?"
-    rf"|terms(?: (?:of (?:use|service)|(?:and|&) conditions))?|cookies|rss|sitemap|{_SOCIAL}",
+    rf"|terms(?: (?:of (?:use|service)|(?:and|&) conditions))?|cookies|rss|sitemap|tweet|{_SOCIAL}"
+)
+_LINK = re.compile(_LINKS, re.I)
+_SIGN_IN = r"(?:log ?in|sign[ -](?:in|up)|subscribe)"
+# `Menu Search Log in`: without a sign between them one must be a way to sign in.
+_LINKS_IN_A_ROW = re.compile(
+    rf"(?:(?:{_LINKS}) )+{_SIGN_IN}(?: (?:{_LINKS}|{_SIGN_IN}))*"
+    rf"|{_SIGN_IN}(?: (?:{_LINKS}|{_SIGN_IN}))+",
     re.I,
 )
 _BETWEEN_LINKS = re.compile(r"\s*[|·•»›]\s*|\s+[/>]\s+|\t+|\s{2,}")
@@ -84,6 +95,7 @@ _MASTHEAD = re.compile(
     rf"|the (?:\S+ ){{0,2}}(?:{_PAPER}|{_ALSO_PAPER})|\S+ {_ALSO_PAPER}",
     re.I,
 )
+_NUMBER_OF_ISSUE = re.compile(r"[\s,|–—-]+(?:vol(?:ume)?|no|issue)\b\.? ?\d.*", re.I)
 _SPEECH = re.compile(r"\b(?:said|told|warned|according to)\b")
 _SECOND_SENTENCE = re.compile(r"[a-z][.!?][\"”’]? +[\"“A-Z]")
 MAX_FURNITURE = 300  # characters: a longer line holds an article's text, whatever it starts with
@@ -109,6 +121,8 @@ def is_furniture(line: str) -> bool:
 
 def _is_row_of_links(line: str) -> bool:
     """`Home | News | Sport | Kessing`: of four or more, one may be any short name."""
+    if _LINKS_IN_A_ROW.fullmatch(line):
+        return True
     pieces = [piece for piece in _BETWEEN_LINKS.split(line) if piece]
     if len(pieces) < 2:
         return False
@@ -125,13 +139,14 @@ def is_section(line: str) -> bool:
     return bool(_SECTION.fullmatch(line))
 
 
-def is_masthead(line: str) -> bool:
-    """Whether it could be a newspaper's name: `THE MARLOW HERALD`, `Times of Marlow`.
+def masthead(line: str) -> str | None:
+    """The newspaper that the line could name, else None: `THE MARLOW HERALD - Vol. 12, No. 114`.
 
     So could a short headline (`Crisis at the Daily Mirror`); only the lines around it tell.
     """
-    named = all(word[0].isupper() or word in ("of", "and", "&") for word in line.split())
-    return named and bool(_MASTHEAD.fullmatch(line))
+    name = _NUMBER_OF_ISSUE.sub("", line)
+    named = all(word[0].isupper() or word in ("of", "and", "&") for word in name.split())
+    return name if named and _MASTHEAD.fullmatch(name) else None
 
 
 def _is_repeated_caption(line: str) -> bool:

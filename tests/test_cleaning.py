@@ -340,6 +340,7 @@ def test_a_sentence_bullet_or_name_is_no_title_and_stays(line: str) -> None:
         ("Harbour Wire", "Harbour Wire"),
         ("The Times of Marlow", "The Times of Marlow"),
         ("Marlow Post-Dispatch", "Marlow Post-Dispatch"),
+        ("NORTHSHORE TRIBUNE - Vol. 12, No. 114", "NORTHSHORE TRIBUNE"),
         ("Local news", None),
         ("WORLD", None),
     ],
@@ -355,6 +356,29 @@ def test_the_papers_or_sections_name_above_the_title_is_not_taken_for_it(
     assert result.removed == (masthead, *top)
     known = clean(page(masthead, "Bridge Shut", BODY), title="Bridge shut")
     assert (known.text, known.source) == (BODY, source)
+
+
+@pytest.mark.parametrize("between", [", ", " ", " - ", " | "])
+def test_a_paper_s_name_and_the_day_may_share_the_first_line(between: str) -> None:
+    top = f"Highland Press{between}Monday, 4 March 2024"
+    result = clean(page(top, "Bridge shut after crack found", BODY))
+    assert (result.title, result.source) == ("Bridge shut after crack found", "Highland Press")
+    assert (result.published, result.text) == (date(2024, 3, 4), BODY)
+
+
+@pytest.mark.parametrize(
+    "title", ["Vote on the Herald Bridge, 4 March 2024", "Deadline 4 May 2024"]
+)
+def test_a_title_that_ends_in_a_day_stays_whole(title: str) -> None:
+    assert clean(page(title, BODY)).title == title
+
+
+def test_a_name_above_a_role_is_the_byline() -> None:
+    head = ("Zora Quill", "Transport correspondent")
+    result = clean(page("Bridge shut after crack found", *head, BODY))
+    assert (result.byline, result.text, result.removed) == ("Zora Quill", BODY, head)
+    alone = clean(page("Bridge shut after crack found", "Zora Quill", BODY))
+    assert (alone.byline, alone.text) == (None, page("Zora Quill", BODY))
 
 
 @pytest.mark.parametrize(
