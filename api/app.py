@@ -213,15 +213,22 @@ async def _on_client_gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)  # nobody reads it; the usual status for it in logs
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Only where and why: the input itself may hold what JSON cannot say, as NaN.
-    errors = [
-        {"field": ".".join(str(part) for part in e["loc"]), "message": e["msg"]}
-        for e in error.errors()
-    ]
+    errors = [_wrong_field(request, each) for each in error.errors()]
     detail = "; ".join(f"{e['field']}: {e['message']}" for e in errors[:3])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+
+
+def _wrong_field(request: Request, error: dict[str, Any]) -> dict[str, str]:
+    """Where in a request something is wrong, and why."""
+    where, why = error["loc"], error["msg"]
+    if error["type"] == "json_invalid":
+        where, why = ("body",), f"no JSON at character {where[-1]}: {error['ctx']['error']}"
+    elif where == ("body",) and "json" not in request.headers.get("content-type", ""):
+        why = "expected JSON: send it with 'Content-Type: application/json'"
+    return {"field": ".".join(str(part) for part in where), "message": why}
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -53,7 +53,11 @@ def restore(file: Path, folder: Path, progress: Progress | None = None) -> int:
     try:
         number = check_backup(file)
     except CorruptError as error:
-        raise InputError(f"{file} is no sound backup: {error}") from error
+        # The mend that it names is that of a collection's own database.
+        why = str(error).rpartition(": ")[0]
+        raise InputError(
+            f"{file} is no sound backup ({why}): name another that 'dateline backup' wrote"
+        ) from error
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     copy_database(file, folder / DATABASE_FILE, progress, collection=uuid4().hex)

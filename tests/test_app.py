@@ -554,6 +554,24 @@ def test_odd_input_is_answered_or_refused_and_never_a_crash(
     assert filled.get("/v1/articles").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("content", "headers", "said"),
+    [
+        (b"{nope", {"Content-Type": "application/json"}, "body: no JSON at character 1: "),
+        (
+            b'{"question": "When?"}',
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            "body: expected JSON: send it with 'Content-Type: application/json'",
+        ),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_in_words(
+    client: TestClient, content: bytes, headers: dict[str, str], said: str
+) -> None:
+    problem = assert_problem(client.post("/v1/ask", content=content, headers=headers), 422)
+    assert problem["detail"].startswith(said)
+
+
 def test_a_refusal_names_each_field_and_what_is_wrong_with_it(client: TestClient) -> None:
     response = client.post("/v1/ask", json={"top_k": 0, "as_of": "soon"})
     problem = assert_problem(response, 422)
