@@ -25,6 +25,7 @@ from embeddings.encoder import Encoder, Vectors
 from embeddings.runtime import usable_cores
 from rag.engine import Dateline
 from rag.errors import BusyError, UnavailableError
+from rag.reader import read_so_far
 
 logger = logging.getLogger("dateline")
 
@@ -268,20 +269,22 @@ class Inference:
         return self._behind.popleft() if behind else None
 
     def _do(self, call: _Call) -> None:
+        before = read_so_far.passages
         try:
             result = call.run()
         except Exception as error:
-            self._done(call)
+            self._done(call, before)
             call.future.set_exception(error)
         else:
-            self._done(call)
+            self._done(call, before)
             call.future.set_result(result)
 
-    def _done(self, call: _Call) -> None:
+    def _done(self, call: _Call, read_before: int) -> None:
         with self._changed:
             _, since = self._running.pop(threading.current_thread())
             self._changed.notify()  # what is behind may have its turn now
-            if call.passages:
+            # What the reader remembered took next to no time; the next question may not.
+            if call.passages and read_so_far.passages > read_before:
                 pace_s = (self._clock() - since) / call.passages
                 self._pace_s += _NEWEST * (pace_s - self._pace_s)
 

@@ -31,7 +31,7 @@ from typing import Any, Self
 
 from rag.confidence import Calibration
 from rag.errors import UnavailableError
-from rag.reader import Reader
+from rag.reader import Reader, read_so_far
 from rag.types import Article, Passage, Span
 
 logger = logging.getLogger("dateline")
@@ -88,6 +88,7 @@ class RayReader:
             raise UnavailableError(reply["busy"], _RETRY_AFTER_S)
         if "failed" in reply:
             raise RuntimeError(reply["failed"])
+        read_so_far.passages += reply["read"]
         return [
             Span(passages[n], start, end, score, relevance)
             for n, start, end, score, relevance in reply["spans"]
@@ -109,8 +110,12 @@ def read_here(reader: Reader, request: dict[str, Any]) -> dict[str, Any]:
         Passage(Article(article, " " * start + text), start, start + len(text), id=n)
         for n, (article, start, text) in enumerate(request["passages"])
     ]
+    before = read_so_far.passages
     spans = reader.read(request["question"], passages)
-    return {"spans": [(s.passage.id, s.start, s.end, s.score, s.relevance) for s in spans]}
+    return {
+        "spans": [(s.passage.id, s.start, s.end, s.score, s.relevance) for s in spans],
+        "read": read_so_far.passages - before,
+    }
 
 
 @contextmanager

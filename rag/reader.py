@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,6 +40,16 @@ _STRAY = {*",;:", *_QUOTES}
 _FULL_STOP = re.compile(r"(?:[a-z]{5}|\b[a-z]+|\d|[%)”])\.$")
 
 Logits = NDArray[np.float32]
+
+
+class _SoFar(threading.local):
+    """Of each thread its own."""
+
+    passages = 0
+
+
+read_so_far = _SoFar()
+"""How many passages models have read for this thread; what readers remembered does not count."""
 
 
 class Reader(Protocol):
@@ -241,6 +252,7 @@ class ExtractiveReader:
 
     def _read(self, question: str, passages: Sequence[Passage]) -> list[list[Mark]]:
         """What is marked in each of the passages."""
+        read_so_far.passages += len(passages)
         encoded = self._windows.encode_batch([(question, p.text) for p in passages])
         windows = [
             (place, window)

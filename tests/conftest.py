@@ -14,6 +14,7 @@ from embeddings.encoder import Vectors
 from rag.confidence import Calibration
 from rag.engine import Dateline
 from rag.index import EmbeddedIndex
+from rag.reader import read_so_far
 from rag.store import Embedded, Store
 from rag.types import Article, Passage, Span
 
@@ -54,6 +55,7 @@ class FakeReader:
     marked = re.compile(r"answer: (\S+) (-?\d+(?:\.\d+)?)")
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        read_so_far.passages += len(passages)
         spans = [
             Span(p, p.start + m.start(1), p.start + m.end(1), float(m[2]), 0.0)
             for p in passages

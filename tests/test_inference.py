@@ -12,6 +12,7 @@ from conftest import FakeEncoder, article
 from api.inference import Inference, Limits, PatientEncoder
 from rag.engine import Dateline
 from rag.errors import BusyError, ModelError, UnavailableError
+from rag.types import Passage
 
 WAIT_S = 10.0
 """Longer than anything here takes; a test that waits so long has failed."""
@@ -156,26 +157,43 @@ def test_what_would_take_more_than_half_the_deadline_is_refused(inference: Infer
     assert refused.value.retry_after == 3
 
 
+def reading(inference: Inference, clock: Clock, seconds: float) -> Callable[[], None]:
+    """What the model reads for so long."""
+    passage = Passage(article("A storm came."), 0, 13)
+
+    def run() -> None:
+        inference.engine.reader.read("What came?", [passage])
+        clock.now += seconds
+
+    return run
+
+
 def test_the_pace_is_that_of_the_newest_calls(inference: Inference, clock: Clock) -> None:
     """0.8 x 0.02 s + 0.2 x 0.52 s = 0.12 s a passage: 42 of them are more than 5 s."""
-
-    def slow() -> None:
-        clock.now += 5.2
-
-    inference.submit(slow, 10).result(WAIT_S)
+    inference.submit(reading(inference, clock, 5.2), 10).result(WAIT_S)
     with busy(inference, passages=41):
         inference.submit(lambda: None, 1)
         with pytest.raises(BusyError):
             inference.submit(lambda: None, 1)
 
 
+def test_what_was_remembered_does_not_make_the_pace_hopeful(
+    inference: Inference, clock: Clock
+) -> None:
+    """As above, after a hundred questions for which the model had nothing to read."""
+    inference.submit(reading(inference, clock, 5.2), 10).result(WAIT_S)
+    for _ in range(100):
+        inference.submit(lambda: None, 10).result(WAIT_S)
+    with busy(inference, passages=41):
+        inference.submit(lambda: None, 1)
+        with pytest.raises(BusyError, match="5 s of work"):
+            inference.submit(lambda: None, 1)
+
+
 def test_however_slow_one_question_is_taken_when_none_waits(
     inference: Inference, clock: Clock
 ) -> None:
-    def slow() -> None:
-        clock.now += 1000.0
-
-    inference.submit(slow, 1).result(WAIT_S)
+    inference.submit(reading(inference, clock, 1000.0), 1).result(WAIT_S)
     assert inference.submit(lambda: "taken", 100).result(WAIT_S) == "taken"
 
 
@@ -325,6 +343,31 @@ def test_two_at_once_take_half_as_long(two: Inference) -> None:
         with pytest.raises(BusyError):
             two.check_room()
     waiting.result(WAIT_S)
+
+
+def test_what_is_read_meanwhile_for_another_question_is_none_of_a_remembered_ones(
+    two: Inference, clock: Clock
+) -> None:
+    """The first takes 5.2 s for ten passages, as above; the others no time."""
+    passage = Passage(article("A storm came."), 0, 13)
+    read, let_go = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        clock.now += 5.2
+        two.engine.reader.read("What came?", [passage])
+        read.set()
+        assert let_go.wait(WAIT_S)
+
+    first = two.submit(slow, 10)
+    assert read.wait(WAIT_S)
+    for _ in range(100):
+        two.submit(lambda: None, 10).result(WAIT_S)
+    let_go.set()
+    first.result(WAIT_S)
+    with busy(two, passages=41), busy(two, passages=42):
+        two.submit(lambda: None, 1)
+        with pytest.raises(BusyError):
+            two.submit(lambda: None, 1)
 
 
 def test_one_portion_is_embedded_at_a_time_whatever_is_free(two: Inference) -> None:

@@ -18,6 +18,7 @@ from rag.engine import Dateline
 from rag.errors import InputError, MissingExtraError, UnavailableError
 from rag.ray_ingest import read_on_ray
 from rag.ray_reader import RayReader, read_here
+from rag.reader import read_so_far
 from rag.store import Embedded, Store
 from rag.types import Article, Passage
 
@@ -46,7 +47,10 @@ def reader(tmp_path: Path) -> Iterator[RayReader]:
 def test_spans_come_back_as_the_reader_found_them(reader: RayReader) -> None:
     long = article("Nothing here. answer: Tuesday 3.5 and answer: Friday 1.25, it was 雪.", "x/ü")
     passages = [Passage(long, 14, len(long.text), 7), Passage(article("answer: May 2"), 0, 13, 9)]
-    assert reader.read("When?", passages) == FakeReader().read("When?", passages)
+    here = FakeReader().read("When?", passages)
+    before = read_so_far.passages
+    assert reader.read("When?", passages) == here
+    assert read_so_far.passages - before == 2
 
 
 def test_no_replica_is_a_refusal_and_a_mistake_is_none(reader: RayReader) -> None:
