@@ -12,6 +12,7 @@ CHUNKER = "sentences-1"
 
 _PARAGRAPH = re.compile(r"[^\n]+")
 _BULLET = re.compile(r"\s*(?:[•‣▪●◦*–—-]\s+)?")
+_LEFT_OUT = re.compile(r"[•‣▪●◦*–—-]")
 _WORD = re.compile(r"\S+\s*")
 
 Offsets = tuple[int, int]
@@ -90,6 +91,16 @@ def split(
             room -= units[following][2]
         first = following
     return passages
+
+
+def left_out(text: str, passages: Sequence[Offsets]) -> str:
+    """The first words of a text that are in none of its passages; "" if there are none."""
+    done = 0
+    for start, end in [*sorted(passages), (len(text), len(text))]:
+        if rest := _LEFT_OUT.sub("", text[done:start]).strip():
+            return rest
+        done = max(done, end)
+    return ""
 
 
 def _cut_sentence(

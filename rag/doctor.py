@@ -14,6 +14,7 @@ from filelock import Timeout
 from rag import database as tables
 from rag import generations
 from rag.backends import backend_of
+from rag.chunking import Offsets, left_out
 from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
 from rag.errors import CorruptError, UnavailableError
 from rag.index import KEPT_GENERATIONS
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = ("database", "articles", "passages", "stories", "ind
 
 _PORTION = 200
 _NORM_TOLERANCE = 1e-3
+_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def _articles(connection: sa.Connection, progress: Examined | None) -> Iterator[
         for article_id, text, sha256 in articles:
             if not isinstance(text, str) or text_hash(text) != sha256:
                 yield Problem("articles", "the text does not have its SHA-256", article_id)
-        for article_id, what in _bad_passages(connection, texts, int(usual or 0)).items():
+        sound = {i: text for i, text in texts.items() if isinstance(text, str)}
+        for article_id, what in _bad_passages(connection, sound, int(usual or 0)).items():
             yield Problem("passages", what, article_id)
         connection.rollback()  # no writer is to wait for all of this
         last, done = articles[-1][0], done + len(articles)
@@ -149,19 +152,26 @@ def _bad_passages(
     connection: sa.Connection, texts: dict[str, str], vector_bytes: int
 ) -> dict[str, str]:
     """Article id -> what is wrong with one of its passages."""
-    passages, bad = tables.passages.c, {}
+    passages, bad = tables.passages.c, dict[str, str]()
+    cut: dict[str, list[Offsets]] = {article_id: [] for article_id in texts}
     query = (
         sa.select(passages.article_id, passages.start, passages.end, tables.vectors.c.vector)
         .outerjoin_from(tables.passages, tables.vectors)
         .where(passages.article_id.in_(list(texts)))
     )
     for article_id, start, end, vector in connection.execute(query):
+        if article_id not in texts:
+            continue  # an index and its table disagree, which is told of the database
+        cut[article_id].append((start, end))
         if not 0 <= start < end <= len(texts[article_id]):
             bad[article_id] = f"passage {start}:{end} is not inside the text"
         elif vector is None or len(vector) != vector_bytes:
             bad[article_id] = f"the vector of passage {start}:{end} is missing or of another size"
         elif not abs(np.linalg.norm(np.frombuffer(vector, "<f4")) - 1) < _NORM_TOLERANCE:
             bad[article_id] = f"the vector of passage {start}:{end} is not of unit length"
+    for article_id, text in texts.items():
+        if article_id not in bad and (rest := left_out(text, cut[article_id])):
+            bad[article_id] = f"'{rest[:_SHOWN]}' is in no passage"
     return bad
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from rag import database as tables
+from rag.errors import CorruptError
 from rag.types import Article, Passage
 
 _PORTION = 1000
@@ -122,6 +123,12 @@ def read(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Passage]:
     for some in tables.portions(list({row.article_id for row in rows})):
         found = connection.execute(sa.select(tables.articles).where(tables.articles.c.id.in_(some)))
         articles |= {row.id: tables.row_article(row) for row in found}
+    for row in rows:
+        if row.article_id not in articles:
+            raise CorruptError(
+                f"passage {row.id} is of article '{row.article_id}', which is not there: "
+                "run 'dateline doctor --repair'"
+            )
     return {row.id: Passage(articles[row.article_id], row.start, row.end, row.id) for row in rows}
 
 

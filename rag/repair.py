@@ -40,6 +40,9 @@ def repair(
         if "database" in found:
             _mend_database(engine)
             done.append("rebuilt the database's own indexes and removed rows without an article")
+            # What was removed may be missing now, and what an index hid need not be.
+            problems = examine(folder, url=url, milvus_uri=milvus_uri)
+            found |= {problem.check for problem in problems}
         damaged = articles_of(problems, "articles")
         if damaged:
             file = _quarantine(engine, folder / QUARANTINE, damaged)

@@ -7,7 +7,7 @@ from conftest import FakeEncoder, article
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rag.chunking import sentence_around, sentences, split
+from rag.chunking import left_out, sentence_around, sentences, split
 
 BULLETS = set("•‣▪●◦*–—-")
 count_words = FakeEncoder().count_tokens
@@ -146,6 +146,15 @@ def test_without_overlap_no_passage_repeats_anything(text: str, budget: int) -> 
     passages = split(article(text), count_words, budget, overlap=0)
     pairs = pairwise(passages)
     assert all(before.end <= after.start for before, after in pairs)
+
+
+@given(texts, st.integers(1, 30))
+def test_what_is_in_no_passage_is_told(text: str, budget: int) -> None:
+    bounds = [(p.start, p.end) for p in split(article(text), count_words, budget, overlap=0)]
+    assert left_out(text, bounds) == ""
+    for lost in bounds:
+        told = left_out(text, [bound for bound in bounds if bound != lost])
+        assert bool(told) == bool(set("".join(text[slice(*lost)].split())) - BULLETS)
 
 
 # --- the sentence around a quote

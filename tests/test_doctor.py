@@ -1,6 +1,7 @@
 """The doctor finds each kind of damage, and mends it or takes it out."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def sql(folder: Path) -> Iterator[Callable[[str], None]]:
         with engine.connect() as connection:
             cursor = connection.connection.cursor()
             cursor.execute("PRAGMA foreign_keys = OFF")
-            cursor.execute(statement)
+            cursor.executescript(statement)
             cursor.close()
 
     yield run
@@ -105,6 +106,35 @@ def test_damage_is_found_and_mended(
         assert len(index) == store.counts()[1] == 501 + len(kept) - 1
 
 
+def test_an_id_that_is_damaged_wherever_it_stands_is_found_and_mended(tmp_path: Path) -> None:
+    """In rows and in the database's own indexes, which then disagree."""
+    folder = tmp_path / "data"
+    with Store.create(folder, FakeEncoder.name) as store:
+        store.put([whole(article(f"The storm {n} came.", f"story-{n}")) for n in range(20)])
+    sound = (folder / DATABASE_FILE).read_bytes()
+    places = [found.start() for found in re.finditer(b"story-8", sound)]
+    assert len(places) > 5
+    for place in places:
+        damaged = bytearray(sound)
+        damaged[place] ^= 1
+        (folder / DATABASE_FILE).write_bytes(damaged)
+        assert examine(folder), place
+        repair(folder, embed_with_fake)
+        assert examine(folder) == []
+
+
+def test_a_text_of_which_a_part_is_in_no_passage_is_found_and_cut_again(
+    folder: Path, sql: Callable[[str], None]
+) -> None:
+    sql("DELETE FROM vectors WHERE passage_id = 7; DELETE FROM passages WHERE id = 7")
+    (problem, *_) = examine(folder)
+    assert problem == Problem("passages", "'w6' is in no passage", "a")
+    assert repair(folder, embed_with_fake)
+    assert examine(folder) == []
+    sql("DELETE FROM vectors WHERE passage_id = 502; DELETE FROM passages WHERE id = 502")
+    assert ("passages", "b") in {(p.check, p.article_id) for p in examine(folder)}
+
+
 def test_a_damaged_article_is_kept_in_quarantine(folder: Path, sql: Callable[[str], None]) -> None:
     sql("UPDATE articles SET text = replace(text, 'storm', 'sturm') WHERE id = 'b'")
     repair(folder, embed_with_fake)
@@ -129,6 +159,14 @@ def test_a_damaged_value_is_told_in_one_line(
     sql(f"UPDATE articles SET {column} = '2024-0?-01' WHERE id = 'b'")
     with Store.open(folder) as store, pytest.raises(CorruptError, match="holds a damaged value"):
         store.get("b")
+
+
+def test_a_passage_without_its_article_is_told_in_one_line(
+    folder: Path, sql: Callable[[str], None]
+) -> None:
+    sql("INSERT INTO passages VALUES (9000, 'ghost', 0, 1, 1)")
+    with Store.open(folder) as store, pytest.raises(CorruptError, match=r"9000 is of .*'ghost'"):
+        store.passages([1, 9000])
 
 
 def test_a_damaged_index_is_built_again(folder: Path) -> None:
