@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
@@ -22,6 +21,7 @@ from api.limits import RequestLimits
 from api.methods import HeadAsGet, methods_of
 from api.problems import problem, problem_of
 from api.questions import Engine, get_inference
+from api.readiness import Readiness
 from api.schemas import (
     MOST_CITATIONS,
     ArticleOut,
@@ -31,7 +31,7 @@ from api.schemas import (
     Health,
     ModelsOut,
     Problem,
-    Readiness,
+    ReadinessOut,
     StoriesOut,
     StoryOut,
     VerifyResponse,
@@ -87,6 +87,7 @@ def create_app(
     )
     app.state.engine = engine
     app.state.inference = inference
+    app.state.readiness = Readiness(engine)
     app.state.ingests = 0
     app.add_exception_handler(DatelineError, _on_dateline_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -119,8 +120,6 @@ def app_from_settings() -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    checking = CapacityLimiter(1)
-
     @app.post("/v1/verify", tags=["questions"])
     def verify(
         engine: Engine,
@@ -181,14 +180,16 @@ def _add_routes(app: FastAPI) -> None:
         return Health()
 
     @app.get("/readyz", tags=["service"])
-    async def readyz(inference: Annotated[Inference, Depends(get_inference)]) -> Readiness:
+    async def readyz(
+        request: Request, inference: Annotated[Inference, Depends(get_inference)]
+    ) -> ReadinessOut:
         """Whether questions can be answered now; 503 says why not."""
         inference.check_ready()
+        readiness: Readiness = request.app.state.readiness
+        await readiness.check()
         engine = inference.engine
-        # Not among the threads of other routes, which may all be taken.
-        articles, passages = await to_thread.run_sync(engine.counts, limiter=checking)
         models = ModelsOut(encoder=engine.encoder_name, reader=engine.reader.name)
-        return Readiness(articles=articles, passages=passages, models=models)
+        return ReadinessOut(models=models)
 
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}

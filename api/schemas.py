@@ -325,10 +325,8 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class Readiness(BaseModel):
+class ReadinessOut(BaseModel):
     status: Literal["ready"] = "ready"
-    articles: int
-    passages: int
     models: ModelsOut
 
 

@@ -4,16 +4,16 @@ Without keys a service is for its own machine: it answers local addresses only, 
 local name, so that no page of the web can reach it through a name that points here.
 """
 
+import asyncio
 import ipaddress
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import anyio
-import anyio.to_thread
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -25,7 +25,7 @@ from starlette.types import Scope as AsgiScope
 from api.problems import problem, problem_of
 from api.rates import Decision, RateLimits
 from rag.engine import Dateline
-from rag.errors import DatelineError, InputError
+from rag.errors import DatelineError, InputError, UnavailableError
 from rag.keys import Key, Scope, find
 from rag.settings import Settings
 
@@ -40,6 +40,9 @@ _ASKING = ("/v1/ask", "/v1/search", "/v1/verify", _SIGN_IN, "/logout")
 """Where POST changes nothing in the collection."""
 _ADMIN = ("/metrics", "/v1/stats")
 _TICK_NS = 1_000_000_000  # coarser than the clock of any file system in use
+_PROBES = ("/readyz",)
+_PROBE_S = 2.0
+_PATIENCE_S = 10.0
 _LOOKUPS = 4  # threads of their own: a key is checked even while every other thread reads
 
 
@@ -116,7 +119,7 @@ class Guard:
         self._hosts = {host.lower() for host in access.hosts}
         self._rates = RateLimits(access.rates_file)
         self._key_rate, self._address_rate = access.key_rate, access.address_rate
-        self._threads: anyio.CapacityLimiter | None = None
+        self._lookups = ThreadPoolExecutor(_LOOKUPS, "dateline-keys")
         self._known: list[Key] = []
         # The last write that the known keys are sure to be younger than.
         self._known_until: int | None = None
@@ -133,7 +136,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
         try:
-            keys = await self._keys()
+            keys = await self._keys(_PROBE_S if scope["path"] in _PROBES else _PATIENCE_S)
         except DatelineError as error:  # outside of the service's own handlers
             await problem_of(error)(scope, receive, send)
             return
@@ -156,14 +159,21 @@ class Guard:
             refusal = self._for_browser(Request(scope), refusal, detail)
         await (refusal or self._app)(scope, receive, send)
 
-    async def _keys(self) -> list[Key]:
+    async def _keys(self, patience_s: float) -> list[Key]:
         """The keys as they are now. Under load a look at the database takes longer than a refusal
-        may; a look at its file does not. Of a database on a server only itself can be asked."""
+        may; a look at its file does not. Of a database on a server only itself can be asked, and
+        it may be silent: UnavailableError then."""
         written = self._engine.written()
         if written is None or written != self._known_until:
-            if self._threads is None:
-                self._threads = anyio.CapacityLimiter(_LOOKUPS)
-            self._known = await anyio.to_thread.run_sync(self._engine.keys, limiter=self._threads)
+            try:
+                # What has waited in vain is taken out of the queue; a thread that hangs stays.
+                asked = asyncio.wrap_future(self._lookups.submit(self._engine.keys))
+                self._known = await asyncio.wait_for(asked, patience_s)
+            except TimeoutError as error:
+                raise UnavailableError(
+                    f"the database does not answer within {patience_s:.0f} s: see that it runs",
+                    retry_after=5,
+                ) from error
             # A second write within a tick of the file's clock would look like this one.
             settled = written is not None and time.time_ns() - written > _TICK_NS
             self._known_until = written if settled else None

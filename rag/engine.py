@@ -147,6 +147,11 @@ class Dateline:
         """The encoder of questions and articles."""
         return self._encoder
 
+    @property
+    def index(self) -> PassageIndex:
+        """Where passages are searched."""
+        return self._index
+
     # --- articles in
 
     def embed_through(self, embedder: Encoder) -> None:

@@ -111,6 +111,9 @@ class PassageIndex(Protocol):
     def holds(self, word: str) -> bool:
         """Whether some passage has the word, in any of its endings."""
 
+    def check(self) -> None:
+        """Raise what keeps it from being searched now; no more work than one small search."""
+
     def refresh(self) -> None:
         """Make everything searchable that was committed so far, by whatever process."""
 
@@ -213,6 +216,9 @@ class EmbeddedIndex:
     def holds(self, word: str) -> bool:
         """Whether some passage has the word, in any of its endings."""
         return any(part.lexical.holds(word) for part in self._snapshot.parts)
+
+    def check(self) -> None:
+        """Nothing keeps it from being searched: it is in this process."""
 
     def refresh(self) -> None:
         """Make everything searchable that was committed so far, by whatever process.

@@ -120,6 +120,12 @@ class MilvusIndex:
 
         return self._ask(search)
 
+    def check(self) -> None:
+        """Search for something. A server that was lost is taken into use again by that."""
+        somewhere = np.zeros(self._dimension, dtype=np.float32)
+        somewhere[0] = 1.0
+        self.dense(somewhere, 1)
+
     def refresh(self) -> None:
         """Make everything searchable that was committed so far, by whatever process.
 

@@ -94,6 +94,10 @@ class RayReader:
             for n, start, end, score, relevance in reply["spans"]
         ]
 
+    def check(self) -> None:
+        """Raise UnavailableError unless a replica answers; it is given nothing to read."""
+        self.read("", [])
+
     def _exchange(self, request: str, seconds: float) -> bytes:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(seconds + _PATIENCE_S)

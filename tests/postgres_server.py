@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
+import psutil
 from processes import free_port
 
 USER = "dateline"
@@ -86,6 +87,22 @@ class PostgresServer:
             yield
         finally:
             self.start()
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """It stands still meanwhile, with everything that it has started."""
+        assert self._process is not None
+        main = psutil.Process(self._process.pid)
+        stopped = [main]
+        try:
+            main.suspend()  # starts nothing any more
+            stopped += main.children(recursive=True)
+            for process in stopped[1:]:
+                process.suspend()
+            yield
+        finally:
+            for process in reversed(stopped):
+                process.resume()
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """The rows that a statement brings, which is its own transaction."""
