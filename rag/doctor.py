@@ -1,6 +1,9 @@
 """Is a collection sound? Every check that can be made without a model, and what mends it."""
 
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -97,6 +100,12 @@ def files_that_can_go(folder: Path) -> Iterator[list[Path]]:
                 unfinished += generations.leftovers(index, KEPT_GENERATIONS)
             except Timeout:
                 logger.warning("another process is building the index: its folder is left alone")
+            except OSError as error:  # a folder that can only be read
+                logger.warning(
+                    "%s cannot be locked (%s): what lies beside it was not examined",
+                    index,
+                    error.strerror,
+                )
         yield unfinished
 
 
@@ -181,18 +190,35 @@ def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
     store = Store(engine, folder)
     if named is None or store.dimension is None:
         return
-    try:
-        generation = generations.load(folder / INDEX, named, store, store.dimension)
-    except CorruptError as error:
-        yield Problem("index", str(error))
-        return
-    ids = generation.part.vectors.ids
-    if len(np.unique(ids)) != len(ids) or len(generation.part.lexical) != len(ids):
-        yield Problem("index", "it holds a passage twice, or by vector and not by word")
+    with _writable(folder / INDEX, named) as index:
+        try:
+            part = generations.load(index, named, store, store.dimension).part
+        except CorruptError as error:
+            yield Problem("index", str(error))
+            return
+        ids = part.vectors.ids
+        if len(np.unique(ids)) != len(ids) or len(part.lexical) != len(ids):
+            yield Problem("index", "it holds a passage twice, or by vector and not by word")
     with engine.connect() as connection:
         given = backend_of(connection).last_passage_id(connection)
     if len(ids) and ids.max() > given:
         yield Problem("index", "it holds passages that never were")
+
+
+@contextmanager
+def _writable(index: Path, named: str) -> Iterator[Path]:
+    """The folder of the generation's folder, or of a copy: tantivy makes a lock to read its files,
+    too."""
+    name = named.split()[0] if named.split() else ""
+    if os.access(index / name, os.W_OK) or not (index / name).is_dir():
+        yield index
+        return
+    with tempfile.TemporaryDirectory(prefix="dateline-doctor-") as copy:
+        # Of the contents alone: the copy is to be writable.
+        shutil.copytree(index / name, Path(copy, name), copy_function=shutil.copyfile)
+        for path in Path(copy).rglob("*"):
+            path.chmod(0o700)
+        yield Path(copy)
 
 
 def _milvus(uri: str, store: Store) -> Iterator[Problem]:

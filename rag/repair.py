@@ -1,6 +1,7 @@
 """Mending a collection, and taking deleted articles off the disk."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from rag.collection import BACKUPS, INDEX, QUARANTINE, open_collection
 from rag.counted import counted
 from rag.doctor import articles_of, examine, files_that_can_go
 from rag.durable import replace_durably
-from rag.errors import CorruptError
+from rag.errors import CollectionError, CorruptError
 from rag.index import rebuild
 from rag.store import Embedded, Store
 from rag.types import Article
@@ -31,6 +32,7 @@ def repair(
     damaged passages or vectors get new ones from `embed`, which is called only then. Raises
     CorruptError if the database is beyond it, and UnavailableError if Milvus does not answer.
     """
+    _check_writable(folder)
     problems = examine(folder, url=url, milvus_uri=milvus_uri)
     found = {problem.check for problem in problems}
     engine = open_collection(folder, url)
@@ -74,6 +76,7 @@ def purge(folder: Path, url: str | None = None, milvus_uri: str | None = None) -
 
     Milvus is told to drop what it held, and takes it off its own disks in its time.
     """
+    _check_writable(folder)
     engine = open_collection(folder, url)
     try:
         store = Store(engine, folder)
@@ -83,6 +86,13 @@ def purge(folder: Path, url: str | None = None, milvus_uri: str | None = None) -
         backend_of(engine).vacuum(engine)
     finally:
         engine.dispose()
+
+
+def _check_writable(folder: Path) -> None:
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise CollectionError(
+            f"{folder} cannot be written: leave out --repair and --purge, or run as its owner"
+        )
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -33,13 +34,20 @@ def connect(path: Path) -> sa.Engine:
     # SQLite before 3.51.3 has a race in resetting the write-ahead log of several connections.
     wal = sqlite3.sqlite_version_info >= (3, 51, 3)
 
+    @sa.event.listens_for(engine, "do_connect")
+    def _on_do_connect(
+        _dialect: sa.Dialect, _record: ConnectionPoolEntry, _cargs: object, cparams: dict[str, Any]
+    ) -> sqlite3.Connection | None:
+        return None if _is_writable(path) or not path.exists() else _open_to_read(path, **cparams)
+
     @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
         # Damaged text is to meet its hash, not to stop the driver.
         connection.text_factory = lambda data: data.decode(errors="replace")
         connection.isolation_level = None  # BEGIN is ours to send, not the driver's
         try:
-            connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+            if _is_writable(path):
+                connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
@@ -59,6 +67,25 @@ def connect(path: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether files can be made beside it, as every write does."""
+    return os.access(path.parent, os.W_OK)
+
+
+def _open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
+    """To a database in a folder where nothing can be written."""
+    connection: sqlite3.Connection = sqlite3.connect(path, **options)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        # With a write-ahead log files are made also to read; where there are none nobody writes.
+        if not Path(f"{path}-wal").exists():
+            connection.close()
+            still = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(still, uri=True, **options)
+    return connection
 
 
 def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
@@ -124,13 +151,19 @@ def is_blank(path: Path) -> bool:
 
 def _pragma(path: Path, name: str) -> object:
     """The value of a PRAGMA of an existing file; nothing is written but what SQLite recovers."""
-    uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=tables.PATIENCE_S)) as connection:
+        with closing(_open_existing(path)) as connection:
             (value,) = connection.execute(f"PRAGMA {name}").fetchone()
             return value
     except sqlite3.Error as error:
         raise explained(path, error) or error from error
+
+
+def _open_existing(path: Path) -> sqlite3.Connection:
+    if not _is_writable(path) and path.exists():
+        return _open_to_read(path, timeout=tables.PATIENCE_S)
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=tables.PATIENCE_S)
 
 
 # --- as rag/backends.py asks for it

@@ -1,8 +1,14 @@
 """The doctor finds each kind of damage, and mends it or takes it out."""
 
 import json
+import os
+import pwd
 import re
+import shutil
+import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +18,7 @@ from rag import generations, sqlite
 from rag.collection import DATABASE_FILE, QUARANTINE
 from rag.doctor import Problem, examine
 from rag.embedding import embed
-from rag.errors import CorruptError, ModelMismatchError
+from rag.errors import CollectionError, CorruptError, ModelMismatchError
 from rag.index import _FEW_CHANGES, EmbeddedIndex
 from rag.repair import purge, repair
 from rag.store import Embedded, Store
@@ -200,6 +206,51 @@ def test_the_generation_that_another_process_writes_is_no_leftover(
         assert unfinished.exists()
     assert "another process is building the index" in caplog.text
     assert [p.what for p in examine(folder)] == ["index/gen-9-alive.tmp is a leftover"]
+
+
+@contextmanager
+def nothing_can_be_written(folder: Path) -> Iterator[None]:
+    """By this process, which is no longer root's if it was, in the folder."""
+    us, nobody = os.getuid(), pwd.getpwnam("nobody").pw_uid
+    paths = [folder, *folder.rglob("*")]
+    for path in paths:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+        if us == 0:
+            os.chown(path, nobody, -1)
+    if us == 0:
+        os.setresuid(nobody, nobody, 0)
+    try:
+        yield
+    finally:
+        if us == 0:
+            os.setresuid(0, 0, 0)
+        for path in paths:
+            path.chmod(0o700)
+
+
+@pytest.mark.parametrize("wal", [False, True], ids=["rollback journal", "write-ahead log"])
+def test_a_folder_that_cannot_be_written_can_be_checked(
+    folder: Path, wal: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = (3, 51, 3) if wal else (3, 51, 2)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    # Not in pytest's folder, which only the user who runs the tests can look into.
+    with tempfile.TemporaryDirectory(prefix="dateline-doctor-") as outside:
+        Path(outside).chmod(0o755)
+        copy = Path(outside, "data")
+        shutil.copytree(folder, copy)
+        Store.open(copy).close()
+        (copy / "index" / "gen-9-dead.tmp").mkdir()
+        with nothing_can_be_written(copy):
+            assert examine(copy) == []
+            for mending in (lambda: repair(copy, embed_with_fake), lambda: purge(copy)):
+                with pytest.raises(CollectionError, match="cannot be written: leave out --repair"):
+                    mending()
+        assert (
+            "cannot be locked (Permission denied): what lies beside it was not examined"
+            in caplog.text
+        )
+        assert [p.what for p in examine(copy)] == ["index/gen-9-dead.tmp is a leftover"]
 
 
 def test_a_database_beyond_reading_is_the_one_problem(folder: Path) -> None:
