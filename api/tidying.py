@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.concurrency import run_in_threadpool
 
 from rag.engine import Dateline
+from rag.errors import DatelineError
 
 logger = logging.getLogger("dateline")
 
@@ -22,16 +23,22 @@ async def running(engine: Dateline) -> AsyncIterator[None]:
     over = threading.Event()
 
     def work(tidy: Callable[[], None]) -> None:
-        tidied = None
+        tidied, fails = None, False
         while not over.wait(_LOOK_S):
             try:
                 seq = engine.index_state().store_seq
                 if seq != tidied:
                     tidy()
                     tidied = seq
-            except Exception:
-                if not over.is_set():
-                    logger.warning("the index was not tidied up", exc_info=True)
+            except Exception as error:
+                # Once: a database may be away for hours.
+                if not fails and not over.is_set():
+                    _tell(error)
+                fails = True
+            else:
+                if fails:
+                    logger.info("the index is tidied up again")
+                fails = False
 
     with engine.tidied_behind() as tidy:
         thread = threading.Thread(target=work, args=(tidy,), name="dateline-tidying", daemon=True)
@@ -41,3 +48,10 @@ async def running(engine: Dateline) -> AsyncIterator[None]:
         finally:
             over.set()
             await run_in_threadpool(thread.join, _STOP_S)
+
+
+def _tell(error: Exception) -> None:
+    if isinstance(error, DatelineError):
+        logger.warning("the index is not tidied up for now: %s", error)
+    else:
+        logger.warning("the index is not tidied up for now", exc_info=error)
