@@ -186,7 +186,7 @@ class JobOut(BaseModel):
     created: datetime
     started: datetime | None
     finished: datetime | None
-    error: str | None = Field(description="why it failed")
+    error: str | None = Field(description="why it failed; until it has ended, what it waits for")
 
     @classmethod
     def of(cls, job: Job) -> Self:

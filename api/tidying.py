@@ -1,6 +1,5 @@
 """The thread that tidies the index up behind the requests, whoever wrote what is due."""
 
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,9 +7,7 @@ from contextlib import asynccontextmanager
 from starlette.concurrency import run_in_threadpool
 
 from rag.engine import Dateline
-from rag.errors import DatelineError
-
-logger = logging.getLogger("dateline")
+from rag.outage import Outage
 
 _LOOK_S = 10.0
 _STOP_S = 2.0
@@ -23,7 +20,8 @@ async def running(engine: Dateline) -> AsyncIterator[None]:
     over = threading.Event()
 
     def work(tidy: Callable[[], None]) -> None:
-        tidied, fails = None, False
+        tidied = None
+        outage = Outage("the index is not tidied up for now", "the index is tidied up again")
         while not over.wait(_LOOK_S):
             try:
                 seq = engine.index_state().store_seq
@@ -31,14 +29,10 @@ async def running(engine: Dateline) -> AsyncIterator[None]:
                     tidy()
                     tidied = seq
             except Exception as error:
-                # Once: a database may be away for hours.
-                if not fails and not over.is_set():
-                    _tell(error)
-                fails = True
+                if not over.is_set():
+                    outage.goes_on(error)
             else:
-                if fails:
-                    logger.info("the index is tidied up again")
-                fails = False
+                outage.is_over()
 
     with engine.tidied_behind() as tidy:
         thread = threading.Thread(target=work, args=(tidy,), name="dateline-tidying", daemon=True)
@@ -48,10 +42,3 @@ async def running(engine: Dateline) -> AsyncIterator[None]:
         finally:
             over.set()
             await run_in_threadpool(thread.join, _STOP_S)
-
-
-def _tell(error: Exception) -> None:
-    if isinstance(error, DatelineError):
-        logger.warning("the index is not tidied up for now: %s", error)
-    else:
-        logger.warning("the index is not tidied up for now", exc_info=error)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from rag.errors import DatelineError, InputError
 from rag.job_inputs import MAX_ARTICLES, read_inputs
 from rag.jobs import MAX_ATTEMPTS, Jobs
+from rag.outage import Outage
 from rag.types import Article, Claim, Ingested, Skipped
 
 logger = logging.getLogger("dateline")
@@ -22,7 +23,14 @@ _BATCH_ARTICLES = 8
 _BATCH_CHARACTERS = 16_000
 _LOOK_S = 1.0
 _RETRY_S = 5.0
+_MEMORY_PAUSES_S = (5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0)
+"""Before each further try where there was not the memory: four minutes, for the shortage of a
+machine passes, and an article that it never suffices for is rare."""
 _PRUNE_S = 3600.0
+
+
+class _HaltError(Exception):
+    """A job that waited was cancelled, or the server is to end."""
 
 
 class JobRunner:
@@ -47,6 +55,8 @@ class JobRunner:
         self._kept_s = kept_s
         self._lease_s = lease_s
         self._name = f"{os.getpid()}-{uuid4().hex}"
+        self._skipped_in_a_row = 0
+        self._outage = Outage("ingest jobs pause", "ingest jobs go on")
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="dateline-jobs", daemon=True)
@@ -96,30 +106,36 @@ class JobRunner:
                     logger.info("an ingest job goes on at the next start (%s)", error)
                     return
                 # As a full disk: the job waits, and goes on once it can.
-                logger.exception("ingest jobs pause for %.0f s", _RETRY_S)
+                self._outage.goes_on(error)
                 self._stopping.wait(_RETRY_S)
+            else:
+                self._outage.is_over()
 
     def _run(self, claim: Claim) -> None:
+        self._skipped_in_a_row = 0
         try:
             with self._extending(claim):
                 self._work_off(claim)
+        except _HaltError:
+            self._jobs.release(claim)
         except Exception as error:
             if _passes(error):
                 with suppress(DatelineError, sa.exc.DBAPIError):
-                    self._jobs.release(claim)
+                    self._jobs.release(claim, None if self.stopping else _why(error))
                 raise
             logger.exception("an ingest job failed")
-            self._jobs.end(claim, f"it cannot be read on ({type(error).__name__}: {error})")
+            failed = isinstance(error, DatelineError)
+            self._jobs.end(
+                claim, _why(error) if failed else f"it cannot be read on ({_why(error)})"
+            )
 
     def _work_off(self, claim: Claim) -> None:
         batch: list[Article | Skipped] = []
         first = claim.processed
-        for number, item in enumerate(read_inputs(claim.inputs)):
+        for number, item in self._read(claim):
             if self.stopping:
                 self._jobs.release(claim)
                 return
-            if number < claim.processed:
-                continue
             if number == MAX_ARTICLES:
                 if self._take(claim, first, batch):
                     error = f"one job takes {MAX_ARTICLES:,} articles: send the rest in another"
@@ -133,36 +149,89 @@ class JobRunner:
         if self._take(claim, first, batch):
             self._jobs.end(claim)
 
+    def _read(self, claim: Claim) -> Iterator[tuple[int, Article | Skipped]]:
+        """What is left of the job's articles, with their numbers.
+
+        Where the memory is short it is read again. InputError if that does not help.
+        """
+        following, tries = claim.processed, 0
+        while True:
+            try:
+                for number, item in enumerate(read_inputs(self._jobs.inputs(claim))):
+                    if number < following:
+                        continue
+                    following, tries = number + 1, 0
+                    yield number, item
+                return
+            except MemoryError as error:
+                tries += 1
+                if tries > len(_MEMORY_PAUSES_S):
+                    raise InputError(
+                        f"there was not the memory to read what follows article {following}, "
+                        f"{_times(tries)}: send less at once"
+                    ) from error
+                self._wait_for_memory(claim, tries)
+
     def _take(self, claim: Claim, first: int, batch: Sequence[Article | Skipped]) -> bool:
         """Ingest the batch and mark it; whether the job goes on."""
         if not batch:
             return True
-        return self._jobs.record(claim, first, self._ingest_each(batch), self._lease_s)
+        return self._jobs.record(claim, first, self._ingest_each(claim, batch), self._lease_s)
 
     def _ingest_each(
-        self, batch: Sequence[Article | Skipped], attempt: int = 1
+        self, claim: Claim, batch: Sequence[Article | Skipped]
     ) -> list[Ingested | Skipped]:
         """The fates of a batch; if it fails as a whole, article by article."""
         try:
-            return self._ingest(batch)
+            fates = self._ingest(batch)
         except Exception as error:
-            # Memory may be short for a while, or never be enough for one article.
-            short = isinstance(error, MemoryError)
-            if _passes(error) and not short:
+            if _passes(error) and not isinstance(error, MemoryError):
                 raise
-            if len(batch) > 1:
-                return [fate for item in batch for fate in self._ingest_each([item])]
-            if short and attempt < MAX_ATTEMPTS:
-                if self._stopping.wait(_RETRY_S):
+            return [fate for item in batch for fate in self._ingest_alone(claim, item)]
+        self._skipped_in_a_row = 0
+        return fates
+
+    def _ingest_alone(self, claim: Claim, item: Article | Skipped) -> list[Ingested | Skipped]:
+        """The fate of an article that may be what a batch failed of.
+
+        Memory may be short for a while, or never be enough for this one. InputError if the same is
+        true of several in a row: it is the machine then.
+        """
+        where = item.where if isinstance(item, Skipped) else item.id
+        tries = 0
+        while True:
+            try:
+                fates = self._ingest([item])
+            except MemoryError as error:
+                tries += 1
+                if tries <= len(_MEMORY_PAUSES_S):
+                    self._wait_for_memory(claim, tries)
+                    continue
+                self._skipped_in_a_row += 1
+                if self._skipped_in_a_row == MAX_ATTEMPTS:
+                    raise InputError(
+                        f"there was not the memory for article {where}, {_times(tries)}, nor for "
+                        f"the {MAX_ATTEMPTS - 1} before it: free some, and send the rest again"
+                    ) from error
+                why = f"there was not the memory for it, {_times(tries)}"
+                logger.warning("article %s is skipped: %s", where, why)
+            except Exception as error:
+                if _passes(error):
                     raise
-                return self._ingest_each(batch, attempt + 1)
-            (item,) = batch
-            where = item.where if isinstance(item, Skipped) else item.id
-            logger.exception("article %s cannot be ingested", where)
-            why = f"{type(error).__name__}: {error}"
-            if short:
-                why = f"there was not the memory for it, {attempt} times"
+                logger.exception("article %s cannot be ingested", where)
+                why = _why(error)
+            else:
+                self._skipped_in_a_row = 0
+                return fates
             return [Skipped(where, " ".join(f"cannot be ingested ({why})".split()))]
+
+    def _wait_for_memory(self, claim: Claim, tries: int) -> None:
+        """A pause that grows with the tries; _HaltError if the job is not to go on after it."""
+        pause_s = _MEMORY_PAUSES_S[tries - 1]
+        logger.warning("an ingest job waits %.0f s for memory, after try %d", pause_s, tries)
+        reason = f"for memory, of which there was too little {tries} times; it tries again"
+        if not self._jobs.wait(claim, reason) or self._stopping.wait(pause_s):
+            raise _HaltError
 
     @contextmanager
     def _extending(self, claim: Claim) -> Iterator[None]:
@@ -195,3 +264,12 @@ def _passes(error: Exception) -> bool:
     if isinstance(error, DatelineError):
         return not isinstance(error, InputError)
     return isinstance(error, sa.exc.OperationalError | OSError | MemoryError)
+
+
+def _why(error: Exception) -> str:
+    """Also of an error that does not explain itself."""
+    return str(error) if isinstance(error, DatelineError) else f"{type(error).__name__}: {error}"
+
+
+def _times(tries: int) -> str:
+    return f"{tries} times in {sum(_MEMORY_PAUSES_S) / 60:.0f} minutes"

@@ -160,8 +160,14 @@ class Jobs:
                         lease_until=now + lease_s,
                         attempts=row.attempts + 1,
                     )
-                    return Claim(row.number, runner, _inputs(connection, row.number), processed)
+                    return Claim(row.number, runner, processed)
         return None
+
+    def inputs(self, claim: Claim) -> tuple[JobInput, ...]:
+        """What the job is to read. Not with the claim, which is to be kept also where there is not
+        the memory for it."""
+        with self._engine.connect() as connection:
+            return _inputs(connection, claim.job)
 
     def extend(self, claim: Claim, lease_s: float) -> bool:
         """Whether the job is still the claim's; it is then, for `lease_s` seconds more."""
@@ -170,6 +176,15 @@ class Jobs:
             if held:
                 _update(connection, claim.job, lease_until=time.time() + lease_s)
             return held
+
+    def wait(self, claim: Claim, reason: str) -> bool:
+        """Say what the job waits for; whether it is still the claim's and to go on."""
+        with self._write() as connection:
+            row = _held(connection, claim)
+            if row is None or row.cancelling:
+                return False
+            _update(connection, claim.job, error=_told(reason))
+            return True
 
     def record(
         self, claim: Claim, first: int, fates: Sequence[Ingested | Skipped], lease_s: float
@@ -187,7 +202,8 @@ class Jobs:
             if row.cancelling:
                 _end(connection, claim.job, "cancelled")
                 return False
-            _update(connection, claim.job, lease_until=time.time() + lease_s, attempts=0)
+            lease_until = time.time() + lease_s
+            _update(connection, claim.job, lease_until=lease_until, attempts=0, error=None)
             return True
 
     def end(self, claim: Claim, error: str | None = None) -> None:
@@ -203,8 +219,8 @@ class Jobs:
             else:
                 _end(connection, claim.job, "done", expected=_job(connection, row).processed)
 
-    def release(self, claim: Claim) -> None:
-        """Let any process go on with the job."""
+    def release(self, claim: Claim, reason: str | None = None) -> None:
+        """Let any process go on with the job; `reason` says what it waits for."""
         with self._write() as connection:
             if _held(connection, claim) is not None:
                 _update(
@@ -214,6 +230,7 @@ class Jobs:
                     runner=None,
                     lease_until=None,
                     attempts=0,
+                    error=None if reason is None else _told(reason),
                 )
 
     def prune(self, before: float) -> None:
@@ -281,8 +298,14 @@ def _update(connection: sa.Connection, job: int, **values: object) -> None:
     connection.execute(sa.update(tables.jobs).where(tables.jobs.c.number == job).values(values))
 
 
-def _end(connection: sa.Connection, job: int, state: JobState, **values: object) -> None:
-    _update(connection, job, state=state, finished=time.time(), runner=None, **values)
+def _end(
+    connection: sa.Connection,
+    job: int,
+    state: JobState,
+    error: str | None = None,
+    **values: object,
+) -> None:
+    _update(connection, job, state=state, finished=time.time(), runner=None, error=error, **values)
     connection.execute(sa.delete(tables.job_inputs).where(tables.job_inputs.c.job == job))
 
 

@@ -233,8 +233,9 @@ class Job:
     """An ingest as it stands. Times are seconds since 1970.
 
     `expected` articles is an estimate until the job is done, and exact from then on. A job
-    that was begun and waits to go on is "queued" again. `error` says why one failed, and
-    `cancelling` that one ends with the batch at hand.
+    that was begun and waits to go on is "queued" again. `error` says why one failed, and until it
+    has ended what it waits for, if for anything but its turn; `cancelling` that one ends with the
+    batch at hand.
     """
 
     id: str
@@ -262,5 +263,4 @@ class Claim:
 
     job: int
     runner: str
-    inputs: tuple[JobInput, ...]
     processed: int

@@ -19,7 +19,7 @@ from api.app import create_app
 from embeddings.encoder import Vectors
 from rag import job_inputs, job_runner, jobs
 from rag.engine import Dateline
-from rag.errors import BusyError, ConflictError, InputError, NotFoundError
+from rag.errors import BusyError, ConflictError, InputError, NotFoundError, StorageFullError
 from rag.index import EmbeddedIndex
 from rag.job_inputs import count_articles, file_inputs, list_input, read_inputs
 from rag.job_runner import JobRunner
@@ -111,10 +111,10 @@ def test_an_unknown_job_is_not_found(queue: Jobs) -> None:
 def test_jobs_run_one_at_a_time_and_in_their_order(queue: Jobs) -> None:
     first, second = submit(queue, listed(STORM)), submit(queue, listed(VOTE))
     claim = claimed(queue, "one")
-    assert claim.inputs == listed(STORM)
+    assert queue.inputs(claim) == listed(STORM)
     assert queue.claim("two", LEASE_S) is None
     queue.end(claim)
-    assert claimed(queue, "two").inputs == listed(VOTE)
+    assert queue.inputs(claimed(queue, "two")) == listed(VOTE)
     assert [job.id for job in queue.page()] == [second.id, first.id]
     assert queue.count() == 2
 
@@ -395,10 +395,16 @@ def test_a_full_disk_only_delays_a_job(queue: Jobs, monkeypatch: pytest.MonkeyPa
     assert (job.state, job.added) == ("done", 10)
 
 
-def test_an_article_that_always_takes_too_much_memory_is_skipped_after_a_few_tries(
-    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Before a try that may still succeed; their number."""
+    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.01, 0.01, 0.01))
+    return 3
+
+
+def test_an_article_that_always_takes_too_much_memory_is_skipped_after_many_tries(
+    queue: Jobs, short_pauses: int
 ) -> None:
-    monkeypatch.setattr(job_runner, "_RETRY_S", 0.01)
     tries = 0
 
     def ingest(batch: Items) -> Fates:
@@ -411,9 +417,144 @@ def test_an_article_that_always_takes_too_much_memory_is_skipped_after_a_few_tri
     job, behind = submit(queue, numbered(10)), submit(queue, numbered(1))
     assert work_off(queue, behind, ingest).state == "done"
     assert (queue.get(job.id).state, counts(queue.get(job.id))) == ("done", (9, 0, 0, 1))
-    assert tries == jobs.MAX_ATTEMPTS
-    reason = "cannot be ingested (there was not the memory for it, 3 times)"
+    assert tries == short_pauses + 1
+    reason = "cannot be ingested (there was not the memory for it, 4 times in 0 minutes)"
     assert queue.fates(job.id)[1][3] == Skipped("3", reason)
+
+
+def test_the_pauses_for_memory_grow_over_minutes() -> None:
+    pauses = job_runner._MEMORY_PAUSES_S
+    assert list(pauses) == sorted(pauses)
+    assert 180 <= sum(pauses) <= 600
+
+
+def test_a_job_that_waits_for_memory_says_so_and_skips_nothing(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.01, 0.01, 20.0))
+    short = threading.Event()
+    short.set()
+
+    def ingest(batch: Items) -> Fates:
+        if short.is_set():
+            raise MemoryError
+        return add_all(batch)
+
+    job = submit(queue, numbered(10))
+    runner = JobRunner(queue, ingest, WEEK_S)
+    runner.start()
+    try:
+        wait(lambda: "too little 3 times" in (queue.get(job.id).error or ""))
+        waiting = queue.get(job.id)
+        assert (waiting.state, waiting.finished, waiting.processed) == ("running", None, 0)
+    finally:
+        runner.stop()  # does not wait for the pause
+    assert (queue.get(job.id).state, queue.get(job.id).error) == ("queued", None)
+    short.clear()
+    done = work_off(queue, job, ingest)
+    assert (done.state, done.added, done.skipped, done.error) == ("done", 10, 0, None)
+
+
+def test_a_job_that_waits_for_memory_can_be_cancelled(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.05,) * 1000)
+
+    def ingest(batch: Items) -> Fates:
+        raise MemoryError
+
+    job = submit(queue, numbered(2))
+    runner = JobRunner(queue, ingest, WEEK_S)
+    runner.start()
+    try:
+        wait(lambda: queue.get(job.id).error is not None)
+        queue.cancel(job.id)
+        wait(lambda: queue.get(job.id).state == "cancelled")
+    finally:
+        runner.stop()
+    assert (queue.get(job.id).skipped, queue.get(job.id).error) == (0, None)
+
+
+def test_a_machine_that_stays_short_of_memory_fails_the_job_and_not_all_its_articles(
+    queue: Jobs, short_pauses: int
+) -> None:
+    def ingest(batch: Items) -> Fates:
+        if any(isinstance(item, Article) and int(item.id) >= 8 for item in batch):
+            raise MemoryError
+        return add_all(batch)
+
+    job = work_off(queue, submit(queue, numbered(30)), ingest)
+    assert (job.state, counts(job)) == ("failed", (8, 0, 0, 0))
+    assert job.error is not None
+    told = "there was not the memory for article 10, 4 times in 0 minutes, nor for the 2 before it"
+    assert job.error.startswith(told)
+
+
+def test_inputs_that_there_is_never_the_memory_to_read_fail_the_job(
+    queue: Jobs, short_pauses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    def read(inputs: Sequence[JobInput]) -> Iterator[Article | Skipped]:
+        nonlocal tries
+        for number, item in enumerate(read_inputs(inputs)):
+            if number == 9:
+                tries += 1
+                raise MemoryError
+            yield item
+
+    monkeypatch.setattr(job_runner, "read_inputs", read)
+    job, behind = submit(queue, numbered(12)), submit(queue, listed(STORM))
+    assert work_off(queue, behind).state == "done"
+    failed = queue.get(job.id)
+    assert (failed.state, failed.added, tries) == ("failed", 8, short_pauses + 1)
+    assert failed.error is not None
+    assert failed.error.startswith("there was not the memory to read what follows article 9, 4 ")
+
+
+def test_inputs_that_there_is_not_the_memory_to_load_for_a_while_are_read_on(
+    queue: Jobs, short_pauses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, failures = Jobs.inputs, iter([MemoryError] * short_pauses)
+
+    def inputs(self: Jobs, claim: Claim) -> tuple[JobInput, ...]:
+        for failure in failures:
+            raise failure
+        return load(self, claim)
+
+    monkeypatch.setattr(Jobs, "inputs", inputs)
+    job = work_off(queue, submit(queue, numbered(12)))
+    assert (job.state, job.added, job.error) == ("done", 12, None)
+
+
+def test_what_keeps_a_job_waiting_is_shown_and_logged_once(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(job_runner, "_RETRY_S", 0.01)
+    caplog.set_level("INFO", "dateline")
+    tries, room = 0, threading.Event()
+
+    def ingest(batch: Items) -> Fates:
+        nonlocal tries
+        tries += 1
+        if not room.is_set():
+            raise StorageFullError("no room for the collection: free some of its disk")
+        return add_all(batch)
+
+    job = submit(queue, numbered(1))
+    runner = JobRunner(queue, ingest, WEEK_S)
+    runner.start()
+    try:
+        wait(lambda: tries > 5)
+        wait(lambda: (queue.get(job.id).error or "").startswith("no room for the collection"))
+        room.set()
+        wait(lambda: queue.get(job.id).state == "done")
+        wait(lambda: "ingest jobs go on" in caplog.messages)
+    finally:
+        runner.stop()
+    assert queue.get(job.id).error is None
+    paused = "ingest jobs pause: no room for the collection: free some of its disk"
+    assert [m for m in caplog.messages if "ingest jobs" in m] == [paused, "ingest jobs go on"]
 
 
 def test_a_job_of_too_many_articles_ends_with_the_most_it_takes(
