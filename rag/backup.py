@@ -15,6 +15,9 @@ from rag.errors import CollectionError, CorruptError, InputError, StorageFullErr
 
 _PAGES = 2000
 """Copied at a time: 8 MB."""
+_BEGUN_AGAIN = 20
+"""Times, after which writers wait for the copy after all."""
+_BUSY_S = 0.02
 
 Progress = Callable[[int, int], None]
 """Called with (pages copied, pages in all)."""
@@ -23,7 +26,8 @@ Progress = Callable[[int, int], None]
 def back_up(folder: Path, file: Path, progress: Progress | None = None) -> int:
     """Write the collection in `folder` as of now to a new file; its number of articles.
 
-    Writers wait meanwhile, readers do not. Raises CollectionError if there is no collection,
+    Readers and writers hardly notice, unless the database is written all the time: with a rollback
+    journal they wait for the last copy then. Raises CollectionError if there is no collection,
     InputError if the file exists, and CorruptError if the copy is not sound.
     """
     path = folder / DATABASE_FILE
@@ -103,11 +107,12 @@ def _copy(source: Path, target: Path, progress: Progress | None, collection: str
             closing(_connect(source)) as read,
             closing(_connect(target)) as written,
         ):
-            # A write to the source by another process would start the copy again and again.
-            read.execute("BEGIN")
-            read.execute("SELECT count(*) FROM sqlite_master")
-            read.backup(written, pages=_PAGES, progress=show)
-            read.execute("ROLLBACK")
+            (journal,) = read.execute("PRAGMA journal_mode").fetchone()
+            if journal == "wal" or not _copied_between_writes(read, written, show):
+                read.execute("BEGIN")
+                read.execute("SELECT count(*) FROM sqlite_master")
+                read.backup(written, pages=_PAGES, progress=show)
+                read.execute("ROLLBACK")
             written.execute("PRAGMA journal_mode = DELETE")  # one file holds all of it
             if collection is not None:
                 written.execute("UPDATE meta SET value = ? WHERE key = 'collection'", [collection])
@@ -116,6 +121,36 @@ def _copy(source: Path, target: Path, progress: Progress | None, collection: str
         if isinstance(explained, StorageFullError):
             raise StorageFullError(f"no room for {target}: name a file on another disk") from error
         raise explained or error from error
+
+
+class _WrittenError(Exception):
+    """The source was written too often for a copy between the writes."""
+
+
+def _copied_between_writes(
+    read: sqlite3.Connection, written: sqlite3.Connection, show: Callable[[int, int, int], None]
+) -> bool:
+    """Copy without a lock between the portions, so that nobody waits for longer than one; False if
+    that does not come to an end: whatever another connection writes begins it again.
+
+    With a rollback journal who reads keeps writers waiting, and a writer that waits all readers.
+    """
+    copied = begun_again = 0
+
+    def watch(status: int, remaining: int, total: int) -> None:
+        nonlocal copied, begun_again
+        if status == sqlite3.SQLITE_OK and total - remaining <= copied:
+            begun_again += 1
+            if begun_again > _BEGUN_AGAIN:
+                raise _WrittenError
+        copied = total - remaining
+        show(status, remaining, total)
+
+    try:
+        read.backup(written, pages=_PAGES, progress=watch, sleep=_BUSY_S)
+    except _WrittenError:
+        return False
+    return True
 
 
 def check_backup(file: Path) -> int:

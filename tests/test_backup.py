@@ -1,16 +1,22 @@
 """A backup is the collection of one moment, or no file at all."""
 
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
+from rag import backup
 from rag.backup import back_up, restore
 from rag.collection import DATABASE_FILE
+from rag.doctor import examine
 from rag.errors import CollectionError, CorruptError, InputError
 from rag.index import EmbeddedIndex
 from rag.store import Store
+
+SAME = "The storm came in the night and took the roofs of eleven houses by the old harbour wall."
 
 
 @pytest.fixture
@@ -95,3 +101,56 @@ def test_a_backup_that_is_not_sound_is_removed(folder: Path, tmp_path: Path) -> 
     with pytest.raises(CorruptError, match=r"was not sound and was removed: run 'dateline doctor'"):
         back_up(folder, tmp_path / "safe.sqlite3")
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_writers_hardly_wait_for_a_backup(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its copy begins again when something was written, and is as of one moment all the same."""
+    monkeypatch.setattr(backup, "_PAGES", 4)
+    waited: list[float] = []
+    with Store.open(folder) as store:
+
+        def copied(done: int, total: int) -> None:
+            time.sleep(0.02)
+            if done > total / 2 and len(waited) < 3:
+                began = time.monotonic()
+                writer = threading.Thread(
+                    target=store.put, args=([whole(article(SAME, f"new{len(waited)}"))],)
+                )
+                writer.start()
+                writer.join(20)
+                waited.append(time.monotonic() - began)
+
+        back_up(folder, tmp_path / "copy.sqlite3", copied)
+        ids = {a.id for a in store.page()}
+    assert max(waited) < 2
+    assert {f"new{n}" for n in range(3)} < ids
+    restore(tmp_path / "copy.sqlite3", tmp_path / "restored")
+    with Store.open(tmp_path / "restored") as restored:
+        assert {a.id for a in restored.page()} == ids
+    assert examine(tmp_path / "restored") == []
+
+
+def test_a_backup_ends_however_much_is_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "_PAGES", 4)
+    over = threading.Event()
+
+    def write() -> None:
+        with Store.open(folder) as store:
+            number = 0
+            while not over.wait(0.01):
+                store.put([whole(article(SAME, f"new{number % 5}"))])
+                number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        back_up(folder, tmp_path / "copy.sqlite3", lambda _done, _total: time.sleep(0.005))
+    finally:
+        over.set()
+        writer.join(20)
+    restore(tmp_path / "copy.sqlite3", tmp_path / "restored")
+    assert examine(tmp_path / "restored") == []
