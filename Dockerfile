@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The service for a CPU, without root and on a file system that may be read-only:
 #   docker build -t dateline .
 #   docker run --rm -v dateline:/data -v ./my-articles:/in:ro dateline ingest /in
@@ -9,17 +8,16 @@ FROM python:3.11-slim AS build
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN python -m venv /opt/dateline
 ENV PATH=/opt/dateline/bin:$PATH
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --index-url "$TORCH_INDEX" torch==2.13.0
+RUN pip install --no-cache-dir --index-url "$TORCH_INDEX" torch==2.13.0
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE requirements.lock ./
 COPY embeddings embeddings
 COPY rag rag
 COPY eval eval
 COPY api api
+# The versions that the tests passed with.
 # hadolint ignore=DL3013
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install ".[formats,otel,postgres]"
+RUN pip install --no-cache-dir --constraint requirements.lock ".[formats,otel,postgres]"
 # Asked once while it is built: the models are exported now, and a broken image is none.
 ENV DATELINE_CACHE_DIR=/opt/dateline/cache
 RUN dateline ingest eval/sample/articles --data-dir /tmp/sample && \
