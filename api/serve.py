@@ -26,6 +26,9 @@ from rag.settings import Settings
 from rag.sqlite import quick_check
 
 _DRAIN_SECONDS = 10
+_IDLE_S = 75
+"""For which an unused connection is kept: longer than proxies and clients keep theirs, for what
+they send while it is being closed is lost to them."""
 _M_ARENA_MAX = -8  # of malloc.h
 
 
@@ -51,6 +54,7 @@ def run(settings: Settings, host: str, port: int, workers: int, on_ray: bool = F
         "http": TimedProtocol,
         "log_config": logging_as,
         "access_log": False,
+        "timeout_keep_alive": _IDLE_S,
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
     }
     with ExitStack() as stack:

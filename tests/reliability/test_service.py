@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -127,6 +128,17 @@ def test_ten_times_too_many_are_refused_at_once_and_it_recovers(data: Path) -> N
     assert not seen.without_retry_after
     assert refusal <= QUICK_MS
     assert recovered <= 10
+
+
+def test_a_connection_is_kept_longer_than_clients_keep_theirs(data: Path) -> None:
+    """What a client sends on one that is being closed gets no answer."""
+    with serving(data) as (client, _):
+        host = client.base_url
+        with socket.create_connection((host.host, host.port), timeout=10) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+                time.sleep(5.5)  # httpx and uvicorn keep theirs for 5 s
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
