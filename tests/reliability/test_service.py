@@ -7,14 +7,16 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx2
@@ -133,12 +135,22 @@ def test_ten_times_too_many_are_refused_at_once_and_it_recovers(data: Path) -> N
 def test_a_connection_is_kept_longer_than_clients_keep_theirs(data: Path) -> None:
     """What a client sends on one that is being closed gets no answer."""
     with serving(data) as (client, _):
-        host = client.base_url
-        with socket.create_connection((host.host, host.port), timeout=10) as connection:
+        connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=30)
+        with closing(connection):
             for _ in range(2):
-                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+                connection.request("GET", "/healthz")
+                used = connection.sock
+                assert connection.getresponse().read() == b'{"status":"ok"}'
                 time.sleep(5.5)  # httpx and uvicorn keep theirs for 5 s
+            assert connection.sock is used
+
+
+def in_progress(client: httpx2.Client) -> int:
+    """Requests that the server has, this one left out."""
+    (number,) = re.findall(
+        r"^dateline_http_requests_in_progress (\S+)$", client.get("/metrics").text, re.MULTILINE
+    )
+    return int(float(number)) - 1
 
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one process", "two workers"])
@@ -156,7 +168,9 @@ def test_sigterm_answers_what_was_admitted_and_ends_with_0(
         asking = [threading.Thread(target=ask, args=(url, q)) for q in QUESTIONS[:6]]
         for thread in asking:
             thread.start()
-        time.sleep(0.3)  # all six are admitted, the first is being read
+        until = time.monotonic() + 30
+        while len(replies) + in_progress(client) < 6:
+            assert time.monotonic() < until, "they did not arrive"
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         for thread in asking:
