@@ -673,6 +673,16 @@ def test_a_posted_list_becomes_a_job_that_can_be_followed_to_its_end(client: Tes
     assert "articles" not in listing["jobs"][0]
 
 
+def test_what_a_job_waits_for_is_told_and_stands_on_its_page(
+    dateline: Dateline, queue: Jobs
+) -> None:
+    job = submit(queue, listed(STORM))
+    assert queue.wait(claimed(queue), "for memory")
+    with TestClient(create_app(dateline)) as client:
+        assert client.get(f"/v1/jobs/{job.id}").json()["error"] == "for memory"
+        assert "It waits: for memory." in client.get(f"/add/{job.id}").text
+
+
 def test_the_articles_of_a_job_come_in_pages(client: TestClient) -> None:
     job = ended(client, post(client, [STORM, VOTE, STORM]).json()["id"])
     page = client.get(f"/v1/jobs/{job['id']}", params={"limit": 1, "offset": 1}).json()
