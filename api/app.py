@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import wait
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -60,7 +61,10 @@ def create_app(
     lets everybody in: for a caller that guards it in another way.
     """
     settings = settings or Settings()
-    inference = Inference(lambda: engine, Limits(settings.max_waiting, settings.deadline))
+    limits = Limits(settings.max_waiting, settings.deadline)
+    if RayReader.from_environment() is not None:
+        limits = replace(limits, at_once=1)  # there is a replica for each worker
+    inference = Inference(lambda: engine, limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -309,7 +309,7 @@ def _fail(call: _Call, error: Exception) -> None:
 
 
 class PatientEncoder:
-    """The same vectors as another encoder's, from the inference thread, behind the questions."""
+    """The same vectors as another encoder's, from an inference thread, behind the questions."""
 
     def __init__(self, encoder: Encoder, inference: Inference) -> None:
         self._encoder = encoder

@@ -131,7 +131,7 @@ class SentenceTransformerEncoder:
         self._model_name = model_name
         # Encoding changes how its tokenizer truncates and pads.
         self._counting = copy.deepcopy(self._model.tokenizer)
-        self._encoding = threading.Lock()
+        self._encoding, self._count = threading.Lock(), threading.Lock()
 
     @cached_property
     def name(self) -> str:
@@ -157,7 +157,8 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        encoded = self._counting(list(texts), add_special_tokens=False, truncation=False)
+        with self._count:
+            encoded = self._counting(list(texts), add_special_tokens=False, truncation=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
 

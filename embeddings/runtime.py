@@ -169,10 +169,8 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def in_parallel(work: Callable[[T], R], portions: Sequence[T]) -> list[R]:
-    """What `work` gives of each portion, in their order; as many at once as there are cores.
-
-    Whoever calls shares these threads with all others, so that no core is asked for twice.
-    """
+    """What `work` gives of each portion, in their order; as many at once as there are cores, for
+    all callers together. A single portion is the caller's own work."""
     if len(portions) == 1:
         return [work(portions[0])]
     return list(_threads().map(work, portions))

@@ -16,9 +16,9 @@ class Abilities:
     stories: reprints and near-duplicates count as one source. merging: equal answers of several
     stories are one answer. conflict: different answers with comparable support are disputed.
     dates: temporal answers carry their days, and a day in the question restricts the evidence.
-    names: spelling variants of a name find each other. questions: careless questions and "Who
-    is X?" are understood. stopping: the best passages are read first, and the others only where
-    the answer is not clear.
+    names: spelling variants of a name find each other, and a name found nowhere makes an answer
+    unlikely. questions: careless questions and "Who is X?" are understood. stopping: the best
+    passages are read first, and the others only where the answer is not clear.
     """
 
     stories: bool = True

@@ -175,7 +175,8 @@ def _read_header(lines: list[str], content: list[int], title: str | None) -> _He
             used.add(i)
             continue
         below = lines[content[place + 1]] if place + 1 < len(content) else ""
-        if title_at is not None and not sentences and is_name(line) and _is_role(below):
+        unsigned = title_at is not None and not sentences and known.byline is None
+        if unsigned and is_name(line) and _is_role(below):
             known |= _Credits(byline=line)
             used |= {i, content[place + 1]}
             continue

@@ -1,6 +1,5 @@
 """Dateline: the one core object behind every front door."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,8 +36,6 @@ from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
 from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
 from rag.unmentioned import unmentioned
-
-logger = logging.getLogger("dateline")
 
 MAX_QUESTION_CHARACTERS = 2000
 MAX_SOURCES = 500

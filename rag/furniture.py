@@ -91,7 +91,8 @@ _ALSO_PAPER = (
     r"|post|press|record|register|reporter|review|standard|star|sun|tidings|today|voice|weekly|wire)"
 )
 _MASTHEAD = re.compile(
-    rf"(?:the )?(?:\S+ ){{1,3}}(?:\w+-)?{_PAPER}|(?:the )?times of \S+"
+    # No "the" inside: `Murdoch Sells The Times` is a headline.
+    rf"(?:the )?(?:(?!the )\S+ ){{1,3}}(?:\w+-)?{_PAPER}|(?:the )?times of \S+"
     rf"|the (?:\S+ ){{0,2}}(?:{_PAPER}|{_ALSO_PAPER})|\S+ {_ALSO_PAPER}",
     re.I,
 )

@@ -112,7 +112,8 @@ class PassageIndex(Protocol):
         """Whether some passage has the word, in any of its endings."""
 
     def check(self) -> None:
-        """Raise what keeps it from being searched now; no more work than one small search."""
+        """Raise what keeps it from being searched now. Takes one small search, or what that waits
+        for, as for the first generation to be built."""
 
     def refresh(self) -> None:
         """Make everything searchable that was committed so far, by whatever process."""

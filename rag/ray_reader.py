@@ -10,8 +10,8 @@ The child stands between them because Ray ends a process when it loses the clust
 then goes on, refuses questions for the time being, and has the child started again until there
 is a cluster. Nothing else listens: Serve's own HTTP proxies are off.
 
-A front that has one worker has one question read at a time, so more replicas need as many
-workers. A passage reads the same on any replica, as here: the answers are the same.
+Each worker of a front has one question read at a time, so more replicas need as many workers.
+A passage reads the same on any replica, as here: the answers are the same.
 """
 
 import json

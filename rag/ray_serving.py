@@ -65,7 +65,7 @@ def _serve(options: dict[str, Any], front: TextIO) -> None:
     deployment = serve.deployment(
         Replica,
         num_replicas=options["replicas"],
-        max_ongoing_requests=1,  # a tokenizer is not to be shared
+        max_ongoing_requests=1,  # it has one CPU
         ray_actor_options={"num_cpus": 1},
         health_check_period_s=_HEALTH_S,
         graceful_shutdown_wait_loop_s=_GONE_S,

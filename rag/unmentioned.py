@@ -41,6 +41,9 @@ def unmentioned(question: str, hits: Iterable[Hit]) -> tuple[str, ...]:
         return ()
     for hit in hits:
         article = hit.passage.article
+        names = [name for name in names if name not in article.text]  # the usual case, and quick
+        if not names:
+            break
         told = " . ".join(filter(None, (article.text, article.title, article.source)))
         words = _WORD.findall(told)
         said = {part for word in words for part in _parts(word)}
@@ -53,7 +56,7 @@ def unmentioned(question: str, hits: Iterable[Hit]) -> tuple[str, ...]:
 
 def _names(question: str) -> list[str]:
     _, *words = _WORD.findall(question) or [""]
-    if any(word[0].isupper() and is_function_word(word) for word in words):
+    if any(word.istitle() and is_function_word(word) for word in words):
         return []  # every word has a capital
     return [
         word

@@ -399,7 +399,13 @@ def test_a_headline_like_a_papers_name_is_the_title_where_no_other_is(
 
 
 @pytest.mark.parametrize(
-    "title", ["Crisis at the Marlow Herald", "Council Orders Safety Review", "Heat Sets a Record"]
+    "title",
+    [
+        "Crisis at the Marlow Herald",
+        "Murdoch Sells The Times",
+        "Council Orders Safety Review",
+        "Heat Sets a Record",
+    ],
 )
 def test_a_headline_stays_the_title_above_a_standfirst_without_a_full_stop(title: str) -> None:
     assert clean(page(title, "What the mayor of Port Ellan knew", BODY)).title == title

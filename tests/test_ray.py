@@ -11,6 +11,7 @@ import pytest
 from conftest import FakeEncoder, FakeReader, article, whole
 from processes import free_port
 
+from api.app import create_app
 from embeddings.runtime import usable_cores
 from rag import ray_cluster
 from rag.contents import content_hash
@@ -75,6 +76,15 @@ def test_workers_find_the_reader_of_their_parent(
     monkeypatch.setenv("DATELINE_RAY_READER", "")  # put back as it was afterwards
     reader.to_environment()
     assert RayReader.from_environment() == reader
+
+
+def test_a_worker_asks_its_replica_one_question_at_a_time(
+    reader: RayReader, dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert create_app(dateline).state.inference.limits.at_once >= 2
+    monkeypatch.setenv("DATELINE_RAY_READER", "")
+    reader.to_environment()
+    assert create_app(dateline).state.inference.limits.at_once == 1
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

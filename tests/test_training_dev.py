@@ -1,5 +1,7 @@
 """A model in training reads as it will when it is trained."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from tiny import tiny_model, tiny_tokenizer
 
@@ -28,4 +30,14 @@ def test_dropout_is_for_training_only() -> None:
     runner = TorchRunner(model, CPU, bf16=False)
     for once, again in zip(runner.run(ENCODINGS), runner.run(ENCODINGS), strict=True):
         assert (once == again).all()
+    assert all(module.training for module in model.modules())
+
+
+def test_windows_read_at_once_are_read_without_dropout_and_training_goes_on() -> None:
+    model = tiny_model(hidden_dropout_prob=0.5).train()
+    runner = TorchRunner(model, CPU, bf16=False)
+    (alone, _, _) = runner.run(ENCODINGS)
+    with ThreadPoolExecutor(4) as threads:
+        for start, _, _ in threads.map(runner.run, [ENCODINGS] * 40):
+            assert (start == alone).all()
     assert all(module.training for module in model.modules())

@@ -41,6 +41,7 @@ TOLD = hit(
         ("Did the USCG come on Monday or in March?", []),
         ("What did Kyiv say?", []),
         ("Who Is The King Of Sweden?", []),
+        ("What did the WHO say of Sweden?", ["Sweden"]),
         ("WHO IS THE KING OF SWEDEN?", []),
         ("who is the king of sweden?", []),
         ("", []),

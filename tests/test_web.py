@@ -502,6 +502,17 @@ def test_articles_without_the_words_are_told_apart_from_those_that_are_found(
     assert "found" not in nothing
 
 
+def test_an_article_found_twice_stands_where_it_is_best(
+    client: TestClient, dateline: Dateline
+) -> None:
+    long = article("The flood rose, a flood of floods. " * 9 + "Nobody ate bread. " * 60, "long")
+    add(dateline, long, article("A flood of letters came in.", "short"), article("Calm.", "calm"))
+    page = client.get("/articles", params={"q": "flood"}).text
+    places = [page.index(f"/articles/{name}?") for name in ("long", "short", "calm")]
+    assert places == sorted(places)
+    assert places[1] < page.index("Without these words") < places[2]
+
+
 def test_a_place_that_is_not_in_the_text_is_told(filled: TestClient) -> None:
     for place in ("start=5&end=99999", "start=9&end=3"):
         page = filled.get(f"/articles/vote?{place}")

@@ -46,8 +46,10 @@ def list_articles(
 ) -> Response:
     """The articles, newest first, or those in which words are found."""
     total, _ = engine.counts()
-    found = {hit.passage.article.id: hit for hit in reversed(hits)}
-    best = list(reversed(found.values()))
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        found.setdefault(hit.passage.article.id, hit)
+    best = list(found.values())
     # After the last that holds a word of the query.
     far = next((n for n, hit in enumerate(reversed(best)) if hit.worded), len(best))
     listed = [] if q.strip() else engine.articles(_PAGE, (page - 1) * _PAGE)
