@@ -123,31 +123,44 @@ class JobRunner:
                 with suppress(DatelineError, sa.exc.DBAPIError):
                     self._jobs.release(claim, None if self.stopping else _why(error))
                 raise
-            logger.exception("an ingest job failed")
-            failed = isinstance(error, DatelineError)
-            self._jobs.end(
-                claim, _why(error) if failed else f"it cannot be read on ({_why(error)})"
-            )
+            explained = isinstance(error, DatelineError)
+            why = _why(error) if explained else f"it cannot be read on ({_why(error)})"
+            logger.error("an ingest job failed: %s", why, exc_info=not explained)
+            self._jobs.end(claim, why)
 
     def _work_off(self, claim: Claim) -> None:
+        for first, batch in self._batches(claim):
+            if not self._take(claim, first, batch):
+                return
+        self._jobs.end(claim)
+
+    def _batches(self, claim: Claim) -> Iterator[tuple[int, list[Article | Skipped]]]:
+        """What is left of the job, each with the number of its first article.
+
+        What was read before an error is a batch too: the error comes after it.
+        """
         batch: list[Article | Skipped] = []
         first = claim.processed
-        for number, item in self._read(claim):
-            if self.stopping:
-                self._jobs.release(claim)
-                return
-            if number == MAX_ARTICLES:
-                if self._take(claim, first, batch):
-                    error = f"one job takes {MAX_ARTICLES:,} articles: send the rest in another"
-                    self._jobs.end(claim, error)
-                return
-            batch.append(item)
-            if len(batch) == _BATCH_ARTICLES or _characters(batch) >= _BATCH_CHARACTERS:
-                if not self._take(claim, first, batch):
-                    return
-                batch, first = [], number + 1
-        if self._take(claim, first, batch):
-            self._jobs.end(claim)
+        try:
+            for number, item in self._read(claim):
+                if self.stopping:
+                    raise _HaltError
+                if number == MAX_ARTICLES:
+                    raise InputError(
+                        f"one job takes {MAX_ARTICLES:,} articles: send the rest in another"
+                    )
+                batch.append(item)
+                if len(batch) == _BATCH_ARTICLES or _characters(batch) >= _BATCH_CHARACTERS:
+                    yield first, batch
+                    batch, first = [], number + 1
+        except _HaltError:
+            raise
+        except Exception:
+            if batch:
+                yield first, batch
+            raise
+        if batch:
+            yield first, batch
 
     def _read(self, claim: Claim) -> Iterator[tuple[int, Article | Skipped]]:
         """What is left of the job's articles, with their numbers.
@@ -174,8 +187,6 @@ class JobRunner:
 
     def _take(self, claim: Claim, first: int, batch: Sequence[Article | Skipped]) -> bool:
         """Ingest the batch and mark it; whether the job goes on."""
-        if not batch:
-            return True
         return self._jobs.record(claim, first, self._ingest_each(claim, batch), self._lease_s)
 
     def _ingest_each(

@@ -507,9 +507,23 @@ def test_inputs_that_there_is_never_the_memory_to_read_fail_the_job(
     job, behind = submit(queue, numbered(12)), submit(queue, listed(STORM))
     assert work_off(queue, behind).state == "done"
     failed = queue.get(job.id)
-    assert (failed.state, failed.added, tries) == ("failed", 8, short_pauses + 1)
+    assert (failed.state, failed.added, tries) == ("failed", 9, short_pauses + 1)
     assert failed.error is not None
     assert failed.error.startswith("there was not the memory to read what follows article 9, 4 ")
+
+
+def test_what_was_read_before_a_mistake_of_ours_is_kept(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(inputs: Sequence[JobInput]) -> Iterator[Article | Skipped]:
+        items = read_inputs(inputs)
+        yield next(items)
+        raise ValueError("odd")
+
+    monkeypatch.setattr(job_runner, "read_inputs", read)
+    job = work_off(queue, submit(queue, numbered(3)))
+    assert (job.state, job.added) == ("failed", 1)
+    assert job.error == "it cannot be read on (ValueError: odd)"
 
 
 def test_inputs_that_there_is_not_the_memory_to_load_for_a_while_are_read_on(
@@ -558,13 +572,14 @@ def test_what_keeps_a_job_waiting_is_shown_and_logged_once(
 
 
 def test_a_job_of_too_many_articles_ends_with_the_most_it_takes(
-    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(job_runner, "MAX_ARTICLES", 10)
     lines = b"\n".join(json.dumps({"text": f"Storm {n}."}).encode() for n in range(11))
     job = work_off(queue, submit(queue, file_inputs([("wire.jsonl", lines)])))
     assert (job.state, job.added) == ("failed", 10)
     assert job.error == "one job takes 10 articles: send the rest in another"
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_a_stopped_runner_finishes_its_batch_and_another_goes_on(queue: Jobs) -> None:
