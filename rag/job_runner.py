@@ -186,21 +186,32 @@ class JobRunner:
                 self._wait_for_memory(claim, tries)
 
     def _take(self, claim: Claim, first: int, batch: Sequence[Article | Skipped]) -> bool:
-        """Ingest the batch and mark it; whether the job goes on."""
-        return self._jobs.record(claim, first, self._ingest_each(claim, batch), self._lease_s)
+        """Ingest the batch and mark it, also the part that was done when the job is to end; whether
+        it goes on."""
+        fates: list[Ingested | Skipped] = []
+        try:
+            for fate in self._fates(claim, batch):
+                fates.append(fate)
+        except (InputError, _HaltError):
+            if fates:
+                self._jobs.record(claim, first, fates, self._lease_s)
+            raise
+        return self._jobs.record(claim, first, fates, self._lease_s)
 
-    def _ingest_each(
+    def _fates(
         self, claim: Claim, batch: Sequence[Article | Skipped]
-    ) -> list[Ingested | Skipped]:
-        """The fates of a batch; if it fails as a whole, article by article."""
+    ) -> Iterator[Ingested | Skipped]:
+        """What became of a batch; if it fails as a whole, article by article."""
         try:
             fates = self._ingest(batch)
         except Exception as error:
             if _passes(error) and not isinstance(error, MemoryError):
                 raise
-            return [fate for item in batch for fate in self._ingest_alone(claim, item)]
+            for item in batch:
+                yield from self._ingest_alone(claim, item)
+            return
         self._skipped_in_a_row = 0
-        return fates
+        yield from fates
 
     def _ingest_alone(self, claim: Claim, item: Article | Skipped) -> list[Ingested | Skipped]:
         """The fate of an article that may be what a batch failed of.
@@ -222,7 +233,8 @@ class JobRunner:
                 if self._skipped_in_a_row == MAX_ATTEMPTS:
                     raise InputError(
                         f"there was not the memory for article {where}, {_times(tries)}, nor for "
-                        f"the {MAX_ATTEMPTS - 1} before it: free some, and send the rest again"
+                        f"the {MAX_ATTEMPTS - 1} before it: free some, and send these and the "
+                        "rest again"
                     ) from error
                 why = f"there was not the memory for it, {_times(tries)}"
                 logger.warning("article %s is skipped: %s", where, why)

@@ -479,15 +479,38 @@ def test_a_machine_that_stays_short_of_memory_fails_the_job_and_not_all_its_arti
     queue: Jobs, short_pauses: int
 ) -> None:
     def ingest(batch: Items) -> Fates:
-        if any(isinstance(item, Article) and int(item.id) >= 8 for item in batch):
+        if any(isinstance(item, Article) and int(item.id) >= 9 for item in batch):
             raise MemoryError
         return add_all(batch)
 
     job = work_off(queue, submit(queue, numbered(30)), ingest)
-    assert (job.state, counts(job)) == ("failed", (8, 0, 0, 0))
+    assert (job.state, counts(job)) == ("failed", (9, 0, 0, 2))
+    assert [f.where for f in queue.fates(job.id)[1] if isinstance(f, Skipped)] == ["9", "10"]
     assert job.error is not None
-    told = "there was not the memory for article 10, 4 times in 0 minutes, nor for the 2 before it"
+    told = "there was not the memory for article 11, 4 times in 0 minutes, nor for the 2 before it"
     assert job.error.startswith(told)
+
+
+def test_what_a_cancelled_job_has_ingested_alone_is_listed(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.05,) * 1000)
+
+    def ingest(batch: Items) -> Fates:
+        if any(isinstance(item, Article) and item.id == "1" for item in batch):
+            raise MemoryError
+        return add_all(batch)
+
+    job = submit(queue, numbered(3))
+    runner = JobRunner(queue, ingest, WEEK_S)
+    runner.start()
+    try:
+        wait(lambda: queue.get(job.id).error is not None)
+        queue.cancel(job.id)
+        wait(lambda: queue.get(job.id).state == "cancelled")
+    finally:
+        runner.stop()
+    assert queue.fates(job.id)[1] == added("0")
 
 
 def test_inputs_that_there_is_never_the_memory_to_read_fail_the_job(
