@@ -159,6 +159,7 @@ class Jobs:
                         runner=runner,
                         lease_until=now + lease_s,
                         attempts=row.attempts + 1,
+                        error=None,
                     )
                     return Claim(row.number, runner, processed)
         return None

@@ -161,6 +161,14 @@ def test_progress_and_a_proper_stop_make_earlier_deaths_forgotten(queue: Jobs) -
     assert claimed(queue).processed == 2 * jobs.MAX_ATTEMPTS
 
 
+def test_a_job_that_runs_again_waits_for_nothing(queue: Jobs) -> None:
+    job = submit(queue, listed(STORM))
+    queue.release(claimed(queue), "no room for the collection")
+    assert queue.get(job.id).error == "no room for the collection"
+    claimed(queue)
+    assert (queue.get(job.id).state, queue.get(job.id).error) == ("running", None)
+
+
 def test_what_is_told_of_a_file_may_quote_a_nul(queue: Jobs) -> None:
     job = submit(queue, numbered(1))
     claim = claimed(queue)
