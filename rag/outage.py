@@ -1,4 +1,5 @@
-"""What fails again and again is told once, and once that it works again."""
+"""What fails again and again is told once, and again if the reason changes; and once that it works
+again."""
 
 import logging
 
@@ -14,19 +15,20 @@ class Outage:
         """What to log when it fails for the first time, and when it no longer does."""
         self._lost = lost
         self._back = back
-        self._lasts = False
+        self._told: str | None = None
 
     def goes_on(self, error: Exception) -> None:
         """It failed. An error that explains itself is a line; another's traceback comes too."""
-        if not self._lasts:
+        reason = f"{type(error).__name__}: {error}"
+        if reason != self._told:
             if isinstance(error, DatelineError):
                 logger.warning("%s: %s", self._lost, error)
             else:
                 logger.warning(self._lost, exc_info=error)
-        self._lasts = True
+        self._told = reason
 
     def is_over(self) -> None:
         """It worked."""
-        if self._lasts:
+        if self._told is not None:
             logger.info(self._back)
-        self._lasts = False
+        self._told = None

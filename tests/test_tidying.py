@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 from api import tidying
 from api.app import create_app
 from rag.engine import Dateline
-from rag.errors import UnavailableError
+from rag.errors import StorageFullError, UnavailableError
 from rag.index import _FEW_CHANGES, EmbeddedIndex, IndexState
+from rag.outage import Outage
 from rag.store import Store
 
 WAIT_S = 20.0
@@ -115,3 +116,15 @@ def test_what_fails_in_an_unknown_way_is_told_once_with_its_traceback(
             assert looks.acquire(timeout=WAIT_S)
     (record,) = [r for r in caplog.records if r.exc_info]
     assert record.getMessage() == "the index is not tidied up for now"
+
+
+def test_another_error_of_the_same_outage_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dateline")
+    outage = Outage("it pauses", "it goes on")
+    for error in (StorageFullError("no room"), UnavailableError("no database", 5)):
+        for _ in range(3):
+            outage.goes_on(error)
+    outage.is_over()
+    outage.goes_on(UnavailableError("no database", 5))
+    lost = "it pauses: no database"
+    assert caplog.messages == ["it pauses: no room", lost, "it goes on", lost]
