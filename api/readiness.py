@@ -1,10 +1,10 @@
 """Whether what a question depends on is there: each is asked, and none is waited for long."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from api.daemon import in_daemon
 from rag.engine import Dateline
 from rag.errors import DatelineError, UnavailableError
 from rag.ray_reader import RayReader
@@ -59,18 +59,12 @@ class _Dependency:
     def ask(self) -> "Future[Exception | None]":
         """What it raises, None if nothing. To be called on the event loop."""
         if self._answer is None or self._answer.done():
-            self._answer = Future()
-            self._answer.set_running_or_notify_cancel()  # who stops listening does not cancel it
-            # Not one of a pool, which the end of the process would wait for.
-            threading.Thread(
-                target=self._run, args=(self._answer,), name="dateline-readiness", daemon=True
-            ).start()
+            self._answer = in_daemon(self._error, "dateline-readiness")
         return self._answer
 
-    def _run(self, answer: "Future[Exception | None]") -> None:
+    def _error(self) -> Exception | None:
         try:
             self._check()
         except Exception as error:
-            answer.set_result(error)
-        else:
-            answer.set_result(None)
+            return error
+        return None

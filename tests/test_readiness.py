@@ -113,6 +113,24 @@ def test_what_fails_in_an_unknown_way_is_503(
         refused(client.get("/readyz"), "the index cannot be used (ValueError)")
 
 
+def test_a_thread_that_could_not_be_started_is_tried_again(
+    dateline: Dateline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, failures = threading.Thread.start, iter(["can't start new thread"])
+
+    def scarce(thread: threading.Thread) -> None:
+        if thread.name == "dateline-readiness":
+            for failure in failures:
+                raise RuntimeError(failure)
+        start(thread)
+
+    app = create_app(dateline)
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    with TestClient(app, HERE, client=("127.0.0.1", 4000), raise_server_exceptions=False) as client:
+        assert client.get("/readyz").status_code == 500
+        assert client.get("/readyz").status_code == 200
+
+
 # --- what is elsewhere
 
 
