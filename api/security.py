@@ -9,7 +9,7 @@ import ipaddress
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from api.daemon import in_daemon
 from api.problems import problem, problem_of
 from api.rates import Decision, RateLimits
 from rag.engine import Dateline
@@ -119,7 +120,7 @@ class Guard:
         self._hosts = {host.lower() for host in access.hosts}
         self._rates = RateLimits(access.rates_file)
         self._key_rate, self._address_rate = access.key_rate, access.address_rate
-        self._lookups = ThreadPoolExecutor(_LOOKUPS, "dateline-keys")
+        self._lookups = asyncio.Semaphore(_LOOKUPS)
         self._known: list[Key] = []
         # The last write that the known keys are sure to be younger than.
         self._known_until: int | None = None
@@ -166,9 +167,7 @@ class Guard:
         written = self._engine.written()
         if written is None or written != self._known_until:
             try:
-                # What has waited in vain is taken out of the queue; a thread that hangs stays.
-                asked = asyncio.wrap_future(self._lookups.submit(self._engine.keys))
-                self._known = await asyncio.wait_for(asked, patience_s)
+                self._known = await asyncio.wait_for(self._look_up(), patience_s)
             except TimeoutError as error:
                 raise UnavailableError(
                     f"the database does not answer within {patience_s:.0f} s: see that it runs",
@@ -178,6 +177,24 @@ class Guard:
             settled = written is not None and time.time_ns() - written > _TICK_NS
             self._known_until = written if settled else None
         return self._known
+
+    async def _look_up(self) -> list[Key]:
+        """The keys that the database has. Who waits in vain leaves the queue; a thread that hangs
+        stays, and counts."""
+        loop = asyncio.get_running_loop()
+
+        def ended(_: object) -> None:
+            with suppress(RuntimeError):  # the service has ended before it
+                loop.call_soon_threadsafe(self._lookups.release)
+
+        await self._lookups.acquire()
+        try:
+            keys = in_daemon(self._engine.keys, "dateline-keys")
+        except RuntimeError:  # no further thread can be started
+            self._lookups.release()
+            raise
+        keys.add_done_callback(ended)
+        return await asyncio.wrap_future(keys)
 
     def _check(
         self, scope: AsgiScope, headers: Headers, keys: list[Key]

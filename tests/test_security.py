@@ -1,8 +1,10 @@
 """The guard of the HTTP service: who is let in, under which name, how often, and what is said."""
 
+import asyncio
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,10 +20,11 @@ from test_app import assert_problem
 from api.app import create_app
 from api.headers import HEADERS
 from api.rates import RateLimits
-from api.security import COOKIE, OPEN, Access, is_loopback, needed_scope
+from api.security import COOKIE, OPEN, Access, Guard, is_loopback, needed_scope
 from api.web.login import local
 from rag.engine import Dateline
-from rag.keys import Scope
+from rag.errors import UnavailableError
+from rag.keys import Key, Scope
 from rag.store import Store
 
 HERE = "http://127.0.0.1:8000"
@@ -534,3 +537,69 @@ def test_two_keys_may_use_the_same_idempotency_key(serve: Open, store: Store) ->
     ]
     first, second, again = (response.json()["id"] for response in made)
     assert first == again != second
+
+
+# --- a database that hangs
+
+
+class HangingDatabase:
+    """As the guard sees one on a server, which does not answer until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go_on = threading.Event()
+
+    def written(self) -> None:
+        return None
+
+    def keys(self) -> list[Key]:
+        self.asked += 1
+        self.go_on.wait()
+        return []
+
+
+def guard_of(database: object, rates_file: Path) -> Guard:
+    async def nothing(*_: object) -> None:
+        pass
+
+    return Guard(nothing, database, Access(rates_file), lambda _request, refusal, _: refusal)  # type: ignore[arg-type]
+
+
+def test_a_database_that_hangs_holds_few_threads_and_is_asked_again_once_it_answers(
+    tmp_path: Path,
+) -> None:
+    database = HangingDatabase()
+    guard = guard_of(database, tmp_path / "rates")
+
+    async def ask() -> None:
+        for _ in range(2):
+            asked = [guard._keys(patience_s=0.1) for _ in range(10)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert all(isinstance(answer, UnavailableError) for answer in answers)
+        assert database.asked == 4
+        database.go_on.set()
+        assert await asyncio.gather(*(guard._keys(patience_s=10) for _ in range(10))) == [[]] * 10
+
+    asyncio.run(ask())
+
+
+def test_a_database_that_hangs_does_not_hold_up_the_end_of_the_process(tmp_path: Path) -> None:
+    program = f"""
+import asyncio
+from pathlib import Path
+from test_security import HangingDatabase, UnavailableError, guard_of
+guard = guard_of(HangingDatabase(), Path({str(tmp_path / "rates")!r}))
+try:
+    asyncio.run(guard._keys(patience_s=0.1))
+except UnavailableError:
+    print("refused")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == "refused\n"
