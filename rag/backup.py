@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -108,7 +109,7 @@ def _copy(source: Path, target: Path, progress: Progress | None, collection: str
             closing(_connect(target)) as written,
         ):
             (journal,) = read.execute("PRAGMA journal_mode").fetchone()
-            if journal == "wal" or not _copied_between_writes(read, written, show):
+            if journal == "wal" or not _copied_between_writes(source, read, written, show):
                 read.execute("BEGIN")
                 read.execute("SELECT count(*) FROM sqlite_master")
                 read.backup(written, pages=_PAGES, progress=show)
@@ -128,17 +129,26 @@ class _WrittenError(Exception):
 
 
 def _copied_between_writes(
-    read: sqlite3.Connection, written: sqlite3.Connection, show: Callable[[int, int, int], None]
+    source: Path,
+    read: sqlite3.Connection,
+    written: sqlite3.Connection,
+    show: Callable[[int, int, int], None],
 ) -> bool:
     """Copy without a lock between the portions, so that nobody waits for longer than one; False if
     that does not come to an end: whatever another connection writes begins it again.
 
     With a rollback journal who reads keeps writers waiting, and a writer that waits all readers.
+    CollectionError if another process holds its lock for too long: SQLite would try for ever.
     """
     copied = begun_again = 0
+    last = time.monotonic()
 
     def watch(status: int, remaining: int, total: int) -> None:
-        nonlocal copied, begun_again
+        nonlocal copied, begun_again, last
+        if status != sqlite3.SQLITE_BUSY:
+            last = time.monotonic()
+        elif time.monotonic() - last >= tables.PATIENCE_S:
+            raise sqlite.in_use(source)
         if status == sqlite3.SQLITE_OK and total - remaining <= copied:
             begun_again += 1
             if begun_again > _BEGUN_AGAIN:

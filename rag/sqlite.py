@@ -96,9 +96,7 @@ def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
                 f"no room for {path}: free some of its disk and send again what was not confirmed"
             )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return CollectionError(
-                f"{path} was in use by another process for {tables.PATIENCE_S} s: try again later"
-            )
+            return in_use(path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return CorruptError(damaged(path, error))
         case sqlite3.SQLITE_ERROR if str(error).startswith("no such "):
@@ -109,6 +107,12 @@ def explained(path: Path, error: sqlite3.Error) -> DatelineError | None:
                 f"{path} cannot be read or written ({error}): check its disk, and who owns it"
             )
     return None
+
+
+def in_use(path: Path) -> CollectionError:
+    return CollectionError(
+        f"{path} was in use by another process for {tables.PATIENCE_S} s: try again later"
+    )
 
 
 def damaged(path: Path | str, why: object) -> str:

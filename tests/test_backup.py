@@ -3,12 +3,14 @@
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
 from rag import backup
+from rag import database as tables
 from rag.backup import back_up, restore
 from rag.collection import DATABASE_FILE
 from rag.doctor import examine
@@ -154,3 +156,24 @@ def test_a_backup_ends_however_much_is_written(
         writer.join(20)
     restore(tmp_path / "copy.sqlite3", tmp_path / "restored")
     assert examine(tmp_path / "restored") == []
+
+
+def test_a_lock_that_is_never_released_ends_a_backup(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken in the middle of the copy."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))  # a rollback journal
+    monkeypatch.setattr(tables, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(backup, "_PAGES", 4)
+    Store.open(folder).close()
+    until = time.monotonic() + 10
+    with closing(sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)) as other:
+
+        def copied(_done: int, _total: int) -> None:
+            assert time.monotonic() < until, "it goes on"
+            if not other.in_transaction:
+                other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(CollectionError, match="was in use by another process"):
+            back_up(folder, tmp_path / "copy.sqlite3", copied)
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
