@@ -79,12 +79,14 @@ def _open_to_read(path: Path, **options: Any) -> sqlite3.Connection:
     connection: sqlite3.Connection = sqlite3.connect(path, **options)
     try:
         connection.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        connection.close()
+        busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        if busy or any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal")):
+            raise explained(path, error) or error from error
         # With a write-ahead log files are made also to read; where there are none nobody writes.
-        if not Path(f"{path}-wal").exists():
-            connection.close()
-            still = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-            connection = sqlite3.connect(still, uri=True, **options)
+        still = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(still, uri=True, **options)
     return connection
 
 

@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import FakeEncoder, article, in_words, whole
 
+from rag import database as tables
 from rag import generations, sqlite
 from rag.collection import DATABASE_FILE, QUARANTINE
 from rag.doctor import Problem, examine
@@ -251,6 +252,33 @@ def test_a_folder_that_cannot_be_written_can_be_checked(
             in caplog.text
         )
         assert [p.what for p in examine(copy)] == ["index/gen-9-dead.tmp is a leftover"]
+
+
+def test_what_another_is_writing_is_not_read_as_if_it_stood_still(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder where nothing can be written; with a rollback journal."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
+    monkeypatch.setattr(tables, "PATIENCE_S", 0.2)
+    Store.open(folder).close()
+    with (
+        tempfile.TemporaryDirectory(prefix="dateline-doctor-") as outside,
+        closing(sqlite3.connect(folder / DATABASE_FILE, isolation_level=None)) as other,
+    ):
+        Path(outside).chmod(0o755)
+        busy, killed = Path(outside, "busy"), Path(outside, "killed")
+        shutil.copytree(folder, busy)
+        # A cache of a page: what is not committed is in the file already.
+        other.executescript("PRAGMA cache_size = 1; BEGIN; UPDATE articles SET text = text || 'x'")
+        other.execute("UPDATE passages SET start = start + 1")
+        shutil.copytree(folder, killed)
+        assert (killed / f"{DATABASE_FILE}-journal").read_bytes()[:8].strip(b"\0")
+        with closing(sqlite3.connect(busy / DATABASE_FILE, isolation_level=None)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            with nothing_can_be_written(busy), pytest.raises(CollectionError, match="in use by"):
+                examine(busy)
+        with nothing_can_be_written(killed), pytest.raises(CollectionError, match="who owns it"):
+            examine(killed)
 
 
 def test_a_database_beyond_reading_is_the_one_problem(folder: Path) -> None:
