@@ -190,7 +190,17 @@ def _index(folder: Path, engine: sa.Engine) -> Iterator[Problem]:
     store = Store(engine, folder)
     if named is None or store.dimension is None:
         return
-    with _writable(folder / INDEX, named) as index:
+    with ExitStack() as held:
+        try:
+            index = held.enter_context(_writable(folder / INDEX, named))
+        except OSError as error:
+            why = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # the first
+            yield Problem(
+                "index",
+                f"it was not examined, for it could not be copied ({why}): see that its "
+                "files can be read, and that the folder of temporary files (TMPDIR) has room",
+            )
+            return
         try:
             part = generations.load(index, named, store, store.dimension).part
         except CorruptError as error:

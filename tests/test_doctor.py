@@ -1,5 +1,6 @@
 """The doctor finds each kind of damage, and mends it or takes it out."""
 
+import errno
 import json
 import os
 import pwd
@@ -252,6 +253,26 @@ def test_a_folder_that_cannot_be_written_can_be_checked(
             in caplog.text
         )
         assert [p.what for p in examine(copy)] == ["index/gen-9-dead.tmp is a leftover"]
+
+
+def test_an_index_that_cannot_be_copied_to_be_read_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", target)
+
+    with tempfile.TemporaryDirectory(prefix="dateline-doctor-") as outside:
+        Path(outside).chmod(0o755)
+        copy = Path(outside, "data")
+        shutil.copytree(folder, copy)
+        with nothing_can_be_written(copy):
+            monkeypatch.setattr(shutil, "copyfile", full)
+            (problem,) = examine(copy)
+            assert problem.check == "index"
+            assert re.search(r"could not be copied \(.*No space left on device", problem.what)
+            monkeypatch.setattr(tempfile, "tempdir", str(copy))
+            (problem,) = examine(copy)
+            assert re.search(r"could not be copied \(.*Permission denied", problem.what)
 
 
 def test_what_another_is_writing_is_not_read_as_if_it_stood_still(
