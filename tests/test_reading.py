@@ -1,4 +1,4 @@
-"""Where the best passages answer clearly, others stay unread, unless they may contradict."""
+"""What hardly fits, and what follows a clear answer, stays unread unless it may contradict."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -56,11 +56,24 @@ def test_a_clear_answer_leaves_the_other_passages_unread() -> None:
 
 
 @pytest.mark.parametrize("first", [DOUBTFUL, article("Nothing.", "nothing")])
-def test_without_one_all_are_read(first: Article) -> None:
+def test_without_one_more_are_read(first: Article) -> None:
     late = article("answer: Vessen 12 is where.", "late")
     heard, found = read([first, *DULL, late])
     assert heard[3:] == ["late"]
     assert found[0] == "Vessen"
+
+
+def test_what_was_found_far_behind_the_best_is_not_read() -> None:
+    late = article("answer: Vessen 12 is where.", "late")
+    even = [article("Nothing.", f"even{n}") for n in range(2)]
+    heard, found = read([DOUBTFUL, *DULL, even[0], late, even[1]])  # 0.4 and 0.5 behind
+    assert (heard[3:], found) == (["even0"], ["Mirefell"])
+
+
+def test_a_far_one_is_read_where_it_may_give_another_figure() -> None:
+    doubtful = article("answer: seven -1 boats.", "doubtful")
+    far = article("Off Holm nine boats went down.", "far")
+    assert read([doubtful, *DULL, DULL[0], far])[0][-1] == "far"
 
 
 def test_a_lead_counts_as_the_calibration_says() -> None:
