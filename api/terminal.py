@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from rag.answers import timeline
+from rag.answers import runners_up, shown, timeline
 from rag.counted import counted, one_of
 from rag.types import Answer, Article, Citation, Hit, Interval, Reply, Story
 
@@ -49,20 +49,19 @@ def print_reply(reply: Reply, console: Console, filters: str = "") -> None:
         )
         console.print(f"No answer: {nothing} about this.\n", markup=False)
         return
+    told_whole = shown(reply)
     if not reply.answered:
         console.print(Text("No answer that is sure enough.", style="bold"))
         if reply.unmentioned:
             console.print(f"No article found mentions {one_of(reply.unmentioned)}.")
-        console.print("Nearest candidates:\n")
-    shown = reply.answers[:1] if reply.answered else reply.answers[:3]
+        console.print("Nearest candidates:\n" if told_whole else "")
     if reply.answered and reply.answers[0].disputed:
-        shown = tuple(answer for answer in reply.answers if answer.disputed)
         console.print(Text("Sources disagree; the newest first.", style="bold"))
         if told := timeline(reply.answers):
             steps = " → ".join(f"{answer.text} ({_day(day)})" for day, answer in told)
             _print_indented(console, Text(f"Over time: {steps}", style="dim"), 0)
         console.print()
-    for answer in shown:
+    for answer in told_whole:
         line = Text.assemble((answer.text, "bold green" if reply.answered else "bold yellow"))
         if days := _meant(answer):
             line.append(f" = {days}")
@@ -77,9 +76,7 @@ def print_reply(reply: Reply, console: Console, filters: str = "") -> None:
             more = counted(unseen, "source")
             _print_indented(console, Text(f"and {more} more: see --json", "dim"), 2)
             console.print()
-    rivals = [a for a in reply.answers[len(shown) :] if a.confidence >= shown[0].confidence / 2]
-    others = rivals if reply.answered else ()
-    if others:
+    if others := runners_up(reply):
         said = "; ".join(f"{answer.text} ({answer.confidence:.0%})" for answer in others)
         _print_indented(console, Text(f"Other candidates: {said}", style="dim"), 0)
         console.print()

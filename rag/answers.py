@@ -10,8 +10,12 @@ from rag.confidence import Calibration, lead
 from rag.conflict import Similarity, is_comparable, rivals
 from rag.corroboration import corroborated
 from rag.quantities import parse_quantity
-from rag.types import Answer, Article, Hit, Span
+from rag.types import Answer, Article, Hit, Reply, Span
 from rag.wordings import count_words
+
+_CANDIDATES = 3
+_POSSIBLE = 0.005
+"""What is not rounded to 0 %."""
 
 
 def make_answers(
@@ -79,6 +83,23 @@ def surest(answers: Sequence[Answer]) -> float:
     """The confidence of what would be answered: of disputed answers the highest, else the first."""
     disputed = [answer.confidence for answer in answers if answer.disputed]
     return max(disputed or [answer.confidence for answer in answers[:1]], default=0.0)
+
+
+def shown(reply: Reply) -> tuple[Answer, ...]:
+    """The answers that a person is shown whole: the best, all that are disputed, or, where none is
+    given, the candidates; not those as good as impossible."""
+    if not reply.answered:
+        return tuple(a for a in reply.answers[:_CANDIDATES] if a.confidence >= _POSSIBLE)
+    disputed = tuple(answer for answer in reply.answers if answer.disputed)
+    return disputed or reply.answers[:1]
+
+
+def runners_up(reply: Reply) -> tuple[Answer, ...]:
+    """What else a given answer might have been: at least half as sure as the first."""
+    if not reply.answered:
+        return ()
+    rest = reply.answers[len(shown(reply)) :]
+    return tuple(a for a in rest if a.confidence >= reply.answers[0].confidence / 2)
 
 
 def timeline(answers: Sequence[Answer]) -> list[tuple[date, Answer]]:

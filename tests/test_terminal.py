@@ -70,6 +70,18 @@ def test_an_abstention_says_which_names_were_found_nowhere(
     assert "No article" not in "".join(printed(replace(abstained, unmentioned=()), capsys))
 
 
+def test_candidates_that_are_as_good_as_impossible_are_not_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unlikely = (replace(TUESDAY, confidence=0.006), replace(TUESDAY, confidence=0.004))
+    abstained = replace(REPLY, answered=False, answers=unlikely)
+    assert [line for line in printed(abstained, capsys) if "sure" in line][1:] == [
+        "Tuesday = 5 December 2023   1% sure, 1 source"
+    ]
+    nothing = printed(replace(abstained, answers=unlikely[1:]), capsys)
+    assert nothing == ["No answer that is sure enough.", ""]
+
+
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [

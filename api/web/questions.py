@@ -9,7 +9,7 @@ from api.questions import Engine, in_turn
 from api.web import views
 from api.web.pages import PageRoute, is_htmx, parse_day, render
 from api.web.suggestions import suggest
-from rag.answers import timeline
+from rag.answers import runners_up, shown, timeline
 from rag.engine import check_question
 from rag.types import Reply
 
@@ -58,8 +58,8 @@ def ask(
     values: dict[str, object] = {"asked": asked, "reply": reply}
     if reply is not None:
         values |= {
-            "shown": views.shown(reply),
-            "runners_up": views.runners_up(reply),
+            "shown": shown(reply),
+            "runners_up": runners_up(reply),
             "timeline": timeline(reply.answers) if reply.answered else [],
             "summary": views.summary(reply),
         }

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from api.terminal import days_in_words
+from rag.answers import shown
 from rag.chunking import sentence_around
 from rag.counted import counted
 from rag.types import Answer, Article, Citation, Reply
@@ -17,7 +18,6 @@ _CERTAINTIES = (
     (0.5, "likely"),
     (0.3, "possible"),
 )
-_CANDIDATES = 3
 
 
 def certainty(confidence: float) -> str:
@@ -97,25 +97,9 @@ class Asked:
         return f"/?{urlencode([*fields, *(('source', source) for source in self.sources)])}"
 
 
-def shown(reply: Reply) -> tuple[Answer, ...]:
-    """The answers that are shown whole: the best, all that are disputed, or the candidates."""
-    if not reply.answered:
-        return reply.answers[:_CANDIDATES]
-    disputed = tuple(answer for answer in reply.answers if answer.disputed)
-    return disputed or reply.answers[:1]
-
-
-def runners_up(reply: Reply) -> tuple[Answer, ...]:
-    """What else a given answer might have been: at least half as sure as the first."""
-    if not reply.answered:
-        return ()
-    rest = reply.answers[len(shown(reply)) :]
-    return tuple(a for a in rest if a.confidence >= reply.answers[0].confidence / 2)
-
-
 def summary(reply: Reply) -> str:
     """One sentence for those who hear the page."""
-    if not reply.answers:
+    if not shown(reply):
         return "No answer: the collection holds nothing about this."
     best = reply.answers[0]
     if not reply.answered:
