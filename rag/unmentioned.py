@@ -16,17 +16,13 @@ _WORD = re.compile(r"\w[\w'’ʼ-]*\w")
 _FEWEST_LETTERS = 4
 _SAME_START = 4
 """Letters that a name and what is made of it have in common at least: Norway, Norwegian."""
-_CALENDAR = frozenset(
+_NO_NAMES = frozenset(
     """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june
     july august september october november december christmas easter
     """.split()
-)
-
-
-_SEVERAL_NAMES = frozenset(
-    part for names in OTHER_NAMES for name in names for part in fold(name).split()
-)
+) | {part for names in OTHER_NAMES for name in names for part in fold(name).split()}
+"""Of the calendar, and what may stand in a text under another name."""
 
 
 def unmentioned(question: str, hits: Iterable[Hit]) -> tuple[str, ...]:
@@ -64,7 +60,7 @@ def _names(question: str) -> list[str]:
         if word[0].isupper()
         and not word.isupper()
         and len(fold(word)) >= _FEWEST_LETTERS
-        and fold(word) not in _CALENDAR | _SEVERAL_NAMES
+        and fold(word) not in _NO_NAMES
     ]
 
 

@@ -37,15 +37,19 @@ def clock() -> Clock:
     return Clock()
 
 
+def started(dateline: Dateline, clock: Clock, at_once: int) -> Iterator[Inference]:
+    limits = Limits(waiting=3, deadline_s=10.0, at_once=at_once)
+    threads = Inference(lambda: dateline, limits, restart_s=0.0, clock=clock)
+    threads.start()
+    threads.loaded.result(WAIT_S)
+    yield threads
+    threads.stop(WAIT_S)
+
+
 @pytest.fixture
 def inference(dateline: Dateline, clock: Clock) -> Iterator[Inference]:
     """One thread with room for 3 that wait 10 s at most; if it dies it is started again at once."""
-    limits = Limits(waiting=3, deadline_s=10.0, at_once=1)
-    thread = Inference(lambda: dateline, limits, restart_s=0.0, clock=clock)
-    thread.start()
-    thread.loaded.result(WAIT_S)
-    yield thread
-    thread.stop(WAIT_S)
+    yield from started(dateline, clock, at_once=1)
 
 
 @contextmanager
@@ -317,12 +321,7 @@ def test_it_is_not_ready_while_one_call_does_not_end(inference: Inference, clock
 @pytest.fixture
 def two(dateline: Dateline, clock: Clock) -> Iterator[Inference]:
     """Two threads, with room for 3 that wait 10 s at most."""
-    limits = Limits(waiting=3, deadline_s=10.0, at_once=2)
-    threads = Inference(lambda: dateline, limits, restart_s=0.0, clock=clock)
-    threads.start()
-    threads.loaded.result(WAIT_S)
-    yield threads
-    threads.stop(WAIT_S)
+    yield from started(dateline, clock, at_once=2)
 
 
 def test_two_questions_are_worked_on_at_once_and_no_third(two: Inference) -> None:

@@ -463,15 +463,7 @@ def test_a_job_that_waits_for_memory_says_so_and_skips_nothing(
     assert (done.state, done.added, done.skipped, done.error) == ("done", 10, 0, None)
 
 
-def test_a_job_that_waits_for_memory_can_be_cancelled(
-    queue: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.05,) * 1000)
-
-    def ingest(batch: Items) -> Fates:
-        raise MemoryError
-
-    job = submit(queue, numbered(2))
+def cancel_while_it_waits(queue: Jobs, job: Job, ingest: Callable[[Items], Fates]) -> Job:
     runner = JobRunner(queue, ingest, WEEK_S)
     runner.start()
     try:
@@ -480,7 +472,19 @@ def test_a_job_that_waits_for_memory_can_be_cancelled(
         wait(lambda: queue.get(job.id).state == "cancelled")
     finally:
         runner.stop()
-    assert (queue.get(job.id).skipped, queue.get(job.id).error) == (0, None)
+    return queue.get(job.id)
+
+
+def test_a_job_that_waits_for_memory_can_be_cancelled(
+    queue: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_runner, "_MEMORY_PAUSES_S", (0.05,) * 1000)
+
+    def ingest(batch: Items) -> Fates:
+        raise MemoryError
+
+    job = cancel_while_it_waits(queue, submit(queue, numbered(2)), ingest)
+    assert (job.skipped, job.error) == (0, None)
 
 
 def test_a_machine_that_stays_short_of_memory_fails_the_job_and_not_all_its_articles(
@@ -509,15 +513,7 @@ def test_what_a_cancelled_job_has_ingested_alone_is_listed(
             raise MemoryError
         return add_all(batch)
 
-    job = submit(queue, numbered(3))
-    runner = JobRunner(queue, ingest, WEEK_S)
-    runner.start()
-    try:
-        wait(lambda: queue.get(job.id).error is not None)
-        queue.cancel(job.id)
-        wait(lambda: queue.get(job.id).state == "cancelled")
-    finally:
-        runner.stop()
+    job = cancel_while_it_waits(queue, submit(queue, numbered(3)), ingest)
     assert queue.fates(job.id)[1] == added("0")
 
 
