@@ -14,6 +14,7 @@ from embeddings.encoder import Vectors
 from rag.confidence import Calibration
 from rag.engine import Dateline
 from rag.index import EmbeddedIndex
+from rag.jobs import Jobs
 from rag.reader import read_so_far
 from rag.store import Embedded, Store
 from rag.types import Article, Passage, Span
@@ -150,3 +151,8 @@ def index(store: Store, tmp_path: Path) -> EmbeddedIndex:
 def dateline(store: Store, index: EmbeddedIndex, encoder: FakeEncoder) -> Dateline:
     """An empty collection that reads and embeds with the fakes."""
     return Dateline(store, index, encoder, FakeReader)
+
+
+@pytest.fixture
+def queue(store: Store) -> Jobs:
+    return store.jobs
