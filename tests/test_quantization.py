@@ -101,8 +101,9 @@ LARGEST = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from embeddings.runtime import OnnxModel
-(out,) = OnnxModel(Path(sys.argv[1])).run([SimpleNamespace(ids=[0], type_ids=[0])])
+from embeddings import runtime
+runtime.sums_exactly = lambda: False  # an emulator may show the real processor
+(out,) = runtime.OnnxModel(Path(sys.argv[1])).run([SimpleNamespace(ids=[0], type_ids=[0])])
 print(round(float(out.min()), 3), round(float(out.max()), 3))
 """
 

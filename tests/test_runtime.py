@@ -22,6 +22,7 @@ from embeddings.runtime import (
     install,
     length_batches,
     pad,
+    sums_exactly,
     usable_cores,
 )
 
@@ -138,6 +139,24 @@ def test_a_model_is_read_for_its_hash_once_and_again_when_it_has_changed(
 
 def test_there_is_a_core_to_run_on() -> None:
     assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "exactly"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_vnni\nbugs : none\n", True),
+        ("flags\t\t: fpu avx2 avx_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16\n", False),
+        ("processor : 0\nFeatures : fp asimd\n", False),
+        (None, False),
+    ],
+)
+def test_a_processor_sums_exactly_that_says_so(
+    tmp_path: Path, cpuinfo: str | None, exactly: bool
+) -> None:
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert sums_exactly(tmp_path / "cpuinfo") is exactly
 
 
 def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
