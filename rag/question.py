@@ -2,6 +2,8 @@
 
 import re
 
+from rag.wordings import count_words, shared_words
+
 _ASKING = re.compile(
     r"\b(?:who|whom|whose|what|when|where|which|why|how)\b"
     r"|^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might)\b"
@@ -11,6 +13,9 @@ _ASKING = re.compile(
 _DETERMINED = re.compile(r"(?:the|a|an|this|that|these|those)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _DEFINITION = re.compile(r"(?:who|what)(?:['’]s| is| are| was| were)\b", re.IGNORECASE)
+_ENDS_ASKING = re.compile(r"\?[)\]\"'”’]*\s*$")
+_SAME = 0.7
+"""Share of a question's telling words from which a sentence that asks asks for the same."""
 _SMALL_WORDS = frozenset(re.findall(r"\w+", "a an and at by for from in of on the to with"))
 
 
@@ -40,3 +45,13 @@ def echoes(question: str, answer: str) -> bool:
     asked = {word.lower() for word in _WORD.findall(question)}
     said = {word.lower() for word in _WORD.findall(answer)} - _SMALL_WORDS
     return "or" not in asked and said <= asked
+
+
+def asks_the_same(question: str, sentence: str) -> bool:
+    """Whether a sentence of an article is a question too, and for the same.
+
+    News has quizzes, and headlines that only ask: what answers them stands elsewhere.
+    """
+    if not _ENDS_ASKING.search(sentence):
+        return False
+    return shared_words(question, sentence) >= _SAME * count_words(question)

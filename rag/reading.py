@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from rag.abilities import ALL_ABILITIES, Abilities
 from rag.apposition import prefer_descriptions
-from rag.candidates import Candidate, favour_first, rank_candidates
+from rag.candidates import Candidate, favour_first, rank_candidates, sentence_of
 from rag.chunking import sentences
 from rag.confidence import Calibration, lead
 from rag.quantities import holds_number, parse_quantity
-from rag.question import echoes
+from rag.question import asks_the_same, echoes
 from rag.reader import Reader
 from rag.respelling import respell
 from rag.temporal import may_tell_time
@@ -35,8 +35,8 @@ class Reading:
     """A reader, and what is done to a question before it is read and to its spans after.
 
     Where the question's words are mistyped it is read as the passages write them, unless `is_word`
-    knows them. What only repeats the question is left out, and of "Who is X?" what stands beside X
-    gains.
+    knows them. What only repeats the question is left out, as is a label between paragraphs; and
+    of "Who is X?" what stands beside X gains.
     """
 
     reader: Reader
@@ -88,7 +88,26 @@ class Reading:
         spans = self.reader.read(meant, passages)
         if not self.abilities.questions:
             return spans
-        return prefer_descriptions(meant, [s for s in spans if not echoes(meant, s.text)])
+        return prefer_descriptions(meant, [s for s in spans if _may_answer(meant, s)])
+
+
+def _may_answer(question: str, span: Span) -> bool:
+    """Whether the span is more than the question's own words, or a label between paragraphs."""
+    return not (
+        echoes(question, span.text) or _is_label(span) or asks_the_same(question, sentence_of(span))
+    )
+
+
+def _is_label(span: Span) -> bool:
+    """Whether it stands in a line of capitals, such as "QUIZ TIME", in an article that has others.
+
+    A line of one word may be what is counted or named.
+    """
+    text = span.passage.article.text
+    first = text.rfind("\n", 0, span.start) + 1
+    end = text.find("\n", span.end)
+    line = text[first : end if end >= 0 else len(text)]
+    return line.isupper() and len(line.split()) > 1 and not text.isupper()
 
 
 def _is_clear(question: str, ranked: Sequence[Candidate], calibration: Calibration) -> bool:

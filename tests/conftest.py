@@ -53,7 +53,7 @@ class FakeReader:
 
     name = "fake-reader"
     calibration = Calibration(0.0, scale=1.0, threshold=0.5)
-    marked = re.compile(r"answer: (\S+) (-?\d+(?:\.\d+)?)")
+    marked = re.compile(r"(?i:answer): (\S+) (-?\d+(?:\.\d+)?)")
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         read_so_far.passages += len(passages)

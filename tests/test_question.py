@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.question import as_question, echoes
+from rag.question import as_question, asks_the_same, echoes
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_a_whole_question_stays_as_it_is(asked: str) -> None:
 )
 def test_what_something_is_is_not_its_own_name(question: str, answer: str, echo: bool) -> None:
     assert echoes(question, answer) is echo
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "same"),
+    [
+        ("Which lake is the deepest in Ostrevia?", "Which lake is Ostrevia's deepest?", True),
+        ("Which lake is the deepest in Ostrevia?", "“Which lake in Ostrevia is deepest?”", True),
+        ("Which lake is the deepest in Ostrevia?", "Lake Tolm is the deepest in Ostrevia.", False),
+        ("Which lake is the deepest in Ostrevia?", "Is the ferry safe?", False),
+    ],
+)
+def test_a_sentence_may_ask_the_same(question: str, sentence: str, same: bool) -> None:
+    assert asks_the_same(question, sentence) is same

@@ -124,3 +124,18 @@ def test_without_stopping_all_are_read() -> None:
     heard, found = read([CLEAR, *DULL, late], abilities=Abilities(stopping=False))
     assert len(heard) == 4
     assert found == ["Vessen", "Mirefell"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It rained.\n\nanswer: Nine 3\n\nThey left.", ["Nine"]),
+        ("It rained.\n\nANSWER: NINE 3\n\nThey left.", []),
+        ("IT RAINED.\n\nANSWER: NINE 3\n\nTHEY LEFT.", ["NINE"]),
+        ("How many boats sank off answer: Holm 3 today?\n\nThey left.", []),
+        ("How many people live on answer: Holm 3 today?\n\nThey left.", ["Holm"]),
+    ],
+    ids=["sentence", "label", "all capitals", "the same question", "another question"],
+)
+def test_a_label_and_the_question_itself_are_no_answers(text: str, found: list[str]) -> None:
+    assert read([article(text)])[1] == found
