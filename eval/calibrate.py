@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from rag.candidates import Candidate, rank_candidates
 from rag.confidence import Calibration, lead
 from rag.errors import InputError
 from rag.stories import group_stories
-from rag.types import Article, Hit, Passage, Span
+from rag.types import Article, Hit, Passage, Span, Stories
 from rag.wordings import count_words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Case:
     spans: tuple[Span, ...]
 
     @cached_property
-    def stories(self) -> Mapping[str, Sequence[Article]]:
+    def stories(self) -> Stories:
         """Article id -> its story, of what was read."""
         return group_stories(hit.passage.article for hit in self.hits)
 

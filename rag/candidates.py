@@ -1,7 +1,7 @@
 """From spans to candidates: weighed, merged, ranked."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.abilities import ALL_ABILITIES, Abilities
@@ -9,7 +9,7 @@ from rag.chunking import sentence_around
 from rag.confidence import Calibration, log_sigmoid
 from rag.equality import normalize_answer, same_answer
 from rag.temporal import when_of
-from rag.types import Article, Hit, Interval, Passage, Span
+from rag.types import Hit, Interval, Passage, Span, Stories
 
 _NESTED = 3.0
 """How many logits below the best telling days may lie that hold its days, or lie in them."""
@@ -144,9 +144,7 @@ def _combined(scores: Sequence[float]) -> float:
     return best + math.log(sum(math.exp(score - best) for score in scores))
 
 
-def _by_story(
-    spans: Sequence[Span], stories: Mapping[str, Sequence[Article]]
-) -> tuple[tuple[Span, ...], ...]:
+def _by_story(spans: Sequence[Span], stories: Stories) -> tuple[tuple[Span, ...], ...]:
     """The spans of each story, in their order."""
     told: dict[str, list[Span]] = {}
     for span in spans:
@@ -157,7 +155,7 @@ def _by_story(
 def rank_candidates(
     spans: Sequence[Span],
     hits: Sequence[Hit],
-    stories: Mapping[str, Sequence[Article]],
+    stories: Stories,
     calibration: Calibration,
     abilities: Abilities = ALL_ABILITIES,
 ) -> list[Candidate]:

@@ -1,7 +1,7 @@
 """Dateline: the one core object behind every front door."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers, surest
 from rag.checkpoint import load_reader
 from rag.collection import INDEX
+from rag.corroboration import Elsewhere
 from rag.errors import InputError, ModelError, NotFoundError
 from rag.feedback import Judgement
 from rag.index import IndexState, PassageIndex, open_index
@@ -34,7 +35,7 @@ from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.store import Embedded, Store
 from rag.stories import describe, group_stories
-from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Story, Timings
+from rag.types import Article, Hit, Ingested, Passage, Reply, Skipped, Span, Stories, Story, Timings
 from rag.unmentioned import unmentioned
 
 MAX_QUESTION_CHARACTERS = 2000
@@ -42,6 +43,8 @@ MAX_SOURCES = 500
 """Each is a variable of one SQL statement, and SQLite takes only so many."""
 _REMEMBERED = 1000
 """Vectors of sentences, about two kilobytes each with their text."""
+_WITNESSES = 10
+"""Passages among which other stories are looked for that tell an answer too."""
 
 
 @dataclass(frozen=True)
@@ -282,15 +285,24 @@ class Dateline:
         if len(sources) > MAX_SOURCES:
             raise InputError(f"{len(sources)} sources, at most {MAX_SOURCES}: name fewer")
         where = Filter(since, min(ends, default=None), tuple(sources))
-        hits = self._find(asked.question, self._top_k if top_k is None else top_k, where)
-        found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
-        stories = found | self._store.stories(found, where)  # one may have been deleted meanwhile
+        hits, stories = self._evidence(
+            asked.question, self._top_k if top_k is None else top_k, where
+        )
         missing = unmentioned(asked.question, hits) if self._abilities.names else ()
         read = partial(self.reading.of_hits, asked.question, hits, stories)
-        reply = self._reply(reader, asked.question, hits, stories, began, read, missing)
+        elsewhere = partial(self._evidence, limit=_WITNESSES, where=where)
+        reply = self._reply(reader, asked.question, hits, stories, began, read, missing, elsewhere)
         return replace(
             reply, question=question.strip(), as_of=None if asked.as_of is None else as_of
         )
+
+    def _evidence(self, query: str, limit: int, where: Filter) -> tuple[list[Hit], Stories]:
+        """What is found for a query, and the stories of its articles."""
+        hits = self._find(query, limit, where)
+        found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
+        return hits, found | self._store.stories(
+            found, where
+        )  # one may have been deleted meanwhile
 
     def read(self, question: str, articles: Sequence[Article]) -> Reply:
         """Answers from the whole text of the given articles, without retrieval."""
@@ -307,10 +319,11 @@ class Dateline:
         reader: Reader,
         question: str,
         hits: list[Hit],
-        stories: Mapping[str, Sequence[Article]],
+        stories: Stories,
         began: float,
         read_spans: Callable[[], list[Span]],
         missing: tuple[str, ...] = (),
+        elsewhere: Elsewhere | None = None,
     ) -> Reply:
         retrieved = time.perf_counter()
         spans = read_spans()
@@ -325,6 +338,7 @@ class Dateline:
             self._similarity,
             abilities=self._abilities,
             is_unmentioned=bool(missing),
+            elsewhere=elsewhere,
         )
         threshold = calibration.threshold if self._threshold is None else self._threshold
         return Reply(

@@ -1,6 +1,6 @@
 """How a question is read, and how much: the best passages, and others where they must be."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.abilities import ALL_ABILITIES, Abilities
@@ -13,7 +13,7 @@ from rag.question import asks_the_same, echoes
 from rag.reader import Reader
 from rag.respelling import respell
 from rag.temporal import may_tell_time
-from rag.types import Article, Hit, Passage, Span
+from rag.types import Article, Hit, Passage, Span, Stories
 from rag.wordings import count_words, shared_words
 
 _FIRST = 3
@@ -25,9 +25,6 @@ _FAR = 0.35
 passages read and held no answer that the others did not."""
 _SHARED = 2
 """Words of the question in one sentence from which it may be about the same thing."""
-
-Stories = Mapping[str, Sequence[Article]]
-"""Article id -> the articles of its story."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The records that travel through Dateline. All offsets are code points."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -44,6 +45,10 @@ class Article:
     def sha256(self) -> str:
         """Hash of `text`."""
         return text_hash(self.text)
+
+
+Stories = Mapping[str, Sequence[Article]]
+"""Article id -> the articles of its story, the fullest first."""
 
 
 @dataclass(frozen=True)

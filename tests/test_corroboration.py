@@ -10,7 +10,7 @@ from rag.candidates import Candidate
 from rag.confidence import Calibration
 from rag.corroboration import corroborated
 from rag.temporal import when_of
-from rag.types import Article, Hit, Passage, Span
+from rag.types import Article, Hit, Passage, Span, Stories
 
 READ = article("The judge asked for 500 willows. She wants no fee.", "read")
 OTHER = article("Nobody pays her. She had 500 willows planted by the judge.", "other")
@@ -85,3 +85,25 @@ def test_only_answers_near_the_best_are_looked_for_in_other_stories() -> None:
 
     assert sources(5.5) == [("500 willows", 2), ("9 oaks", 2)]
     assert sources(5.4) == [("500 willows", 2), ("9 oaks", 1)]
+
+
+def test_who_else_tells_the_best_answer_is_looked_for_by_its_sentence() -> None:
+    searched: list[str] = []
+
+    def elsewhere(sentence: str) -> tuple[list[Hit], Stories]:
+        searched.append(sentence)
+        return hits(READ, OTHER, MARKET), STORIES
+
+    found = make_answers(
+        "",
+        [told(READ, "500 willows"), told(READ, "no fee", 4.0)],
+        hits(READ),
+        {"read": (READ,)},
+        Calibration(retrieval_weight=0.0, scale=1.0),
+        lambda one, other: of_the_judge(one, other) + 0.1,
+        elsewhere=elsewhere,
+    )
+    assert searched == ["The judge asked for 500 willows."]
+    assert [(a.text, a.independent_sources) for a in found] == [("500 willows", 2), ("no fee", 1)]
+    assert found[0].citations[1].article == OTHER
+    assert [a.id for a in found[0].citations[1].reprints] == ["copy"]

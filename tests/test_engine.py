@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -46,6 +47,23 @@ def test_an_answer_can_be_checked_in_its_article(dateline: Dateline) -> None:
     assert STORM.text[citation.start : citation.end] == citation.quote == best.text == "Tuesday"
     assert citation.context in STORM.text
     assert [hit.passage.article for hit in reply.hits] == [STORM, VOTE]
+
+
+def test_other_stories_that_tell_the_answer_count_though_they_were_not_found_for_the_question(
+    dateline: Dateline,
+) -> None:
+    day = date(2024, 3, 7)
+    said = "There was a match. Ann saw the storm on Tuesday."
+    witness = article(said, "witness", published=day)
+    ingest(dateline, replace(STORM, published=day), witness)
+    asked = partial(dateline.ask, "When did the storm come?", top_k=1)
+    reply = asked()
+    assert [hit.passage.article.id for hit in reply.hits] == ["storm"]
+    assert reply.answers[0].independent_sources == 2
+    assert [c.article.id for c in reply.answers[0].citations] == ["storm", "witness"]
+
+    ingest(dateline, replace(witness, published=day + timedelta(days=1)))
+    assert asked(until=day).answers[0].independent_sources == 1
 
 
 def test_timings_add_up(dateline: Dateline) -> None:
