@@ -3,6 +3,7 @@
 import logging
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -54,6 +55,24 @@ app.add_typer(assistant_app)
 app.add_typer(stats_app)
 app.add_typer(lab_app)
 app.add_typer(maintenance_app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dateline {version('dateline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    shows_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What is asked of the program and of none of its commands."""
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,11 @@ def test_every_command_s_help_has_an_example_that_names_it(run: Run, command: st
     text = " ".join(run(*command.split(), "--help").out.split())
     examples = text.partition("Example")[2]
     assert f"dateline {command}" in examples
+
+
+def test_the_version_is_told(run: Run) -> None:
+    ran = run("--version")
+    assert (ran.code, ran.out) == (0, f"dateline {version('dateline')}\n")
 
 
 @pytest.mark.parametrize(("typed", "meant"), [(["aks"], "ask"), (["articles", "lst"], "list")])
