@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from datetime import date
 
 from rag.abilities import ALL_ABILITIES, Abilities
-from rag.candidates import rank_candidates, sentence_of
+from rag.candidates import rank_candidates
 from rag.citations import cite
 from rag.confidence import Calibration, lead
 from rag.conflict import Similarity, is_comparable, rivals
-from rag.corroboration import ALIKE_ELSEWHERE, Elsewhere, corroborated
+from rag.corroboration import Elsewhere, corroborated, corroborated_elsewhere
 from rag.quantities import parse_quantity
 from rag.types import Answer, Hit, Reply, Span, Stories
 from rag.wordings import count_words
 
 _CANDIDATES = 3
-_LONGEST_SENTENCE = 500
-"""Characters of a sentence by which others are searched: what has no full stop can be a page."""
 _POSSIBLE = 0.005
 """What is not rounded to 0 %."""
 
@@ -37,8 +35,8 @@ def make_answers(
     Where stories disagree about the best one, what they say comes first, the newest before the
     others, whatever its confidence. `hits` are what was read to find the spans; `stories` gives
     for each article id among them the articles of its story, the fullest first. `is_unmentioned`
-    says that a name of the question was found nowhere. Who else tells the best answer, or one that
-    disputes it, is looked for `elsewhere`.
+    says that a name of the question was found nowhere. Who else tells the best answer is looked for
+    `elsewhere`, unless it is disputed: who is found so may tell of both sides.
     """
     if not abilities.stories:
         stories = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
@@ -51,14 +49,10 @@ def make_answers(
             for c in candidates
         ]
     disputed = rivals(candidates, similarity) if abilities.conflict else []
-    if abilities.merging and elsewhere is not None and candidates:
-        for place in disputed or [0]:
-            sentence = sentence_of(candidates[place].told[0][0])
-            more, their_stories = elsewhere(sentence[:_LONGEST_SENTENCE])
-            stories = {**their_stories, **stories}
-            candidates[place] = corroborated(
-                candidates[place], more, stories, similarity, ALIKE_ELSEWHERE
-            )
+    if elsewhere and candidates and not disputed and abilities.merging and abilities.stories:
+        candidates[0], stories = corroborated_elsewhere(
+            candidates[0], stories, similarity, elsewhere
+        )
     words = count_words(question)
     answers: list[Answer] = []
     for place, candidate in enumerate(candidates):

@@ -270,7 +270,8 @@ class Dateline:
         until: date | None = None,
         sources: Sequence[str] = (),
     ) -> Reply:
-        """Answers from the best `top_k` passages of the collection.
+        """Answers from the best `top_k` passages of the collection; who else tells the best answer
+        is looked for in all of it.
 
         `as_of` leaves out what was published later, as `until` does; both are inclusive. So does
         "as of 1 December 2023" in the question, which is then read and searched without it; of
@@ -300,9 +301,8 @@ class Dateline:
         """What is found for a query, and the stories of its articles."""
         hits = self._find(query, limit, where)
         found = {hit.passage.article.id: (hit.passage.article,) for hit in hits}
-        return hits, found | self._store.stories(
-            found, where
-        )  # one may have been deleted meanwhile
+        # What was deleted meanwhile is in no story but its own.
+        return hits, found | self._store.stories(found, where)
 
     def read(self, question: str, articles: Sequence[Article]) -> Reply:
         """Answers from the whole text of the given articles, without retrieval."""

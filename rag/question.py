@@ -52,6 +52,8 @@ def asks_the_same(question: str, sentence: str) -> bool:
 
     News has quizzes, and headlines that only ask: what answers them stands elsewhere.
     """
-    if not _ENDS_ASKING.search(sentence):
+    asking, telling = _ASKING.search(question), count_words(question)
+    if not (asking and telling and _ENDS_ASKING.search(sentence)):
         return False
-    return shared_words(question, sentence) >= _SAME * count_words(question)
+    same_word = re.search(rf"\b{asking.group()}\b", sentence, re.IGNORECASE)
+    return same_word is not None and shared_words(question, sentence) >= _SAME * telling

@@ -23,6 +23,7 @@ _CLEAR = 0.4
 _FAR = 0.35
 """How far a hit may lie behind the best, as a share of its score: farther ones took a fifth of the
 passages read and held no answer that the others did not."""
+_LONGEST_LABEL = 4  # words
 _SHARED = 2
 """Words of the question in one sentence from which it may be about the same thing."""
 
@@ -96,15 +97,15 @@ def _may_answer(question: str, span: Span) -> bool:
 
 
 def _is_label(span: Span) -> bool:
-    """Whether it stands in a line of capitals, such as "QUIZ TIME", in an article that has others.
-
-    A line of one word may be what is counted or named.
-    """
+    """Whether it stands in a short line of capitals, such as "QUIZ TIME", in an article that is
+    not written in them."""
     text = span.passage.article.text
     first = text.rfind("\n", 0, span.start) + 1
     end = text.find("\n", span.end)
     line = text[first : end if end >= 0 else len(text)]
-    return line.isupper() and len(line.split()) > 1 and not text.isupper()
+    if not line.isupper() or not 1 < len(line.split()) <= _LONGEST_LABEL:
+        return False
+    return not any(map(str.isdigit, line)) and 2 * sum(map(str.isupper, text)) < len(text)
 
 
 def _is_clear(question: str, ranked: Sequence[Candidate], calibration: Calibration) -> bool:

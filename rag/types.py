@@ -206,9 +206,10 @@ class Reply:
     """What `Dateline.ask` returns: the answers, best first, and whether the best one is given.
 
     `answered` is False when the best confidence is below the threshold; `answers` then holds
-    the candidates. `hits` are the passages that were read. `as_of` is the day after which
-    evidence was left out because the words of the question say so, as "as of May 2024" does.
-    `unmentioned` are the names in the question that none of the articles found mentions.
+    the candidates. `hits` are the passages that were found for the question; citations may stand
+    in others. `as_of` is the day after which evidence was left out because the words of the
+    question say so, as "as of May 2024" does. `unmentioned` are the names in the question that none
+    of the articles found mentions.
     """
 
     question: str

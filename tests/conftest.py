@@ -53,7 +53,7 @@ class FakeReader:
 
     name = "fake-reader"
     calibration = Calibration(0.0, scale=1.0, threshold=0.5)
-    marked = re.compile(r"(?i:answer): (\S+) (-?\d+(?:\.\d+)?)")
+    marked = re.compile(r"answer: (\S+) (-?\d+(?:\.\d+)?)")
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
         read_so_far.passages += len(passages)
@@ -155,4 +155,5 @@ def dateline(store: Store, index: EmbeddedIndex, encoder: FakeEncoder) -> Dateli
 
 @pytest.fixture
 def queue(store: Store) -> Jobs:
+    """The ingest jobs of that collection; none yet."""
     return store.jobs

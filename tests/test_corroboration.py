@@ -3,8 +3,10 @@
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from conftest import article
 
+from rag.abilities import ALL_ABILITIES, Abilities
 from rag.answers import make_answers
 from rag.candidates import Candidate
 from rag.confidence import Calibration
@@ -87,23 +89,61 @@ def test_only_answers_near_the_best_are_looked_for_in_other_stories() -> None:
     assert sources(5.4) == [("500 willows", 2), ("9 oaks", 1)]
 
 
-def test_who_else_tells_the_best_answer_is_looked_for_by_its_sentence() -> None:
+def found_elsewhere(
+    *spans: Span, abilities: Abilities = ALL_ABILITIES
+) -> tuple[list[str], list[tuple[str, int]]]:
+    """(what is searched for, each answer's text and count of sources) where the collection has
+    READ, OTHER and MARKET too."""
     searched: list[str] = []
 
     def elsewhere(sentence: str) -> tuple[list[Hit], Stories]:
         searched.append(sentence)
         return hits(READ, OTHER, MARKET), STORIES
 
+    passages = dict.fromkeys(span.passage for span in spans)
     found = make_answers(
         "",
-        [told(READ, "500 willows"), told(READ, "no fee", 4.0)],
-        hits(READ),
-        {"read": (READ,)},
+        spans,
+        [Hit(passage, 0.5) for passage in passages],
+        {passage.article.id: (passage.article,) for passage in passages},
         Calibration(retrieval_weight=0.0, scale=1.0),
         lambda one, other: of_the_judge(one, other) + 0.1,
+        abilities=abilities,
         elsewhere=elsewhere,
     )
-    assert searched == ["The judge asked for 500 willows."]
-    assert [(a.text, a.independent_sources) for a in found] == [("500 willows", 2), ("no fee", 1)]
-    assert found[0].citations[1].article == OTHER
-    assert [a.id for a in found[0].citations[1].reprints] == ["copy"]
+    return searched, [(answer.text, answer.independent_sources) for answer in found]
+
+
+PLANTED = article("The judge asked for 500 willows on the bank. She wants no fee.", "planted")
+
+
+def test_who_else_tells_the_best_answer_is_looked_for_by_its_sentence() -> None:
+    searched, found = found_elsewhere(told(PLANTED, "500 willows"), told(PLANTED, "no fee", 4.0))
+    assert searched == ["The judge asked for 500 willows on the bank."]
+    assert found == [("500 willows", 3), ("no fee", 1)]
+
+
+def test_a_sentence_that_says_hardly_more_than_the_answer_finds_nobody_else() -> None:
+    short = article("The judge took 500 willows.", "short")
+    assert found_elsewhere(told(short, "500 willows")) == ([], [("500 willows", 1)])
+
+
+def test_a_page_without_a_full_stop_is_searched_around_the_answer() -> None:
+    page = article("judge " * 100 + "500 willows" + " judge" * 100, "page")
+    ((searched,), found) = found_elsewhere(told(page, "500 willows"))
+    assert "500 willows" in searched
+    assert len(searched) <= 511
+    assert found == [("500 willows", 3)]
+
+
+def test_for_neither_side_of_a_dispute_others_are_looked_for() -> None:
+    nine = article("The judge asked for 9 willows on the bank of the river.", "nine")
+    sides = [told(PLANTED, "500 willows", 5.0), told(nine, "9 willows", 4.9)]
+    assert found_elsewhere(*sides) == ([], [("500 willows", 1), ("9 willows", 1)])
+
+
+@pytest.mark.parametrize("off", ["merging", "stories"])
+def test_without_merging_or_stories_nobody_else_is_looked_for(off: str) -> None:
+    abilities = replace(ALL_ABILITIES, **{off: False})
+    searched, _ = found_elsewhere(told(PLANTED, "500 willows"), abilities=abilities)
+    assert searched == []

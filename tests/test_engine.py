@@ -53,9 +53,10 @@ def test_other_stories_that_tell_the_answer_count_though_they_were_not_found_for
     dateline: Dateline,
 ) -> None:
     day = date(2024, 3, 7)
+    told = "A storm came. answer: Tuesday 2 was when roofs, trees and a bridge fell."
     said = "There was a match. Ann saw the storm on Tuesday."
     witness = article(said, "witness", published=day)
-    ingest(dateline, replace(STORM, published=day), witness)
+    ingest(dateline, article(told, "storm", published=day), witness)
     asked = partial(dateline.ask, "When did the storm come?", top_k=1)
     reply = asked()
     assert [hit.passage.article.id for hit in reply.hits] == ["storm"]

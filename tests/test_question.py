@@ -58,6 +58,8 @@ def test_what_something_is_is_not_its_own_name(question: str, answer: str, echo:
         ("Which lake is the deepest in Ostrevia?", "“Which lake in Ostrevia is deepest?”", True),
         ("Which lake is the deepest in Ostrevia?", "Lake Tolm is the deepest in Ostrevia.", False),
         ("Which lake is the deepest in Ostrevia?", "Is the ferry safe?", False),
+        ("How many boats sank off Holm?", "Did you know that 14 boats sank off Holm?", False),
+        ("Who is it?", "Who was the judge?", False),
     ],
 )
 def test_a_sentence_may_ask_the_same(question: str, sentence: str, same: bool) -> None:

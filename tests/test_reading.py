@@ -126,16 +126,36 @@ def test_without_stopping_all_are_read() -> None:
     assert found == ["Vessen", "Mirefell"]
 
 
+class Quoting(FakeReader):
+    """Finds one quotation, whatever is asked."""
+
+    def __init__(self, quotation: str) -> None:
+        self.quotation = quotation
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Span]:
+        (passage,) = passages
+        start = passage.text.index(self.quotation)
+        return [Span(passage, start, start + len(self.quotation), 3.0, 0.0)]
+
+
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "quotation", "answers"),
     [
-        ("It rained.\n\nanswer: Nine 3\n\nThey left.", ["Nine"]),
-        ("It rained.\n\nANSWER: NINE 3\n\nThey left.", []),
-        ("IT RAINED.\n\nANSWER: NINE 3\n\nTHEY LEFT.", ["NINE"]),
-        ("How many boats sank off answer: Holm 3 today?\n\nThey left.", []),
-        ("How many people live on answer: Holm 3 today?\n\nThey left.", ["Holm"]),
+        ("It rained.\n\nNine boats sank.\n\nThey left.", "Nine", True),
+        ("It rained.\n\nNINE\n\nThey left.", "NINE", True),
+        ("It rained.\n\nQUIZ TIME\n\nThey left.", "QUIZ TIME", False),
+        ("It rained.\n\nQUIZ TIME", "TIME", False),
+        ("It rained.\n\nHOLM 2 SKARVIK 1\n\nThey left.", "HOLM", True),
+        ("It rained.\n\nNINE BOATS SANK OFF HOLM\n\nThey left.", "NINE", True),
+        ("IT RAINED AT 9 a.m.\n\nNINE BOATS SANK\n\nTHEY LEFT.", "NINE", True),
+        ("How many boats sank off Holm today?\n\nThey left.", "Holm", False),
+        ("How many people live on Holm today?\n\nThey left.", "Holm", True),
     ],
-    ids=["sentence", "label", "all capitals", "the same question", "another question"],
 )
-def test_a_label_and_the_question_itself_are_no_answers(text: str, found: list[str]) -> None:
-    assert read([article(text)])[1] == found
+def test_a_label_and_the_question_itself_are_no_answers(
+    text: str, quotation: str, answers: bool
+) -> None:
+    reading = Reading(Quoting(quotation), lambda word: True)
+    told = article(text)
+    spans = reading.of_passages(QUESTION, [Passage(told, 0, len(text))])
+    assert [span.text for span in spans] == ([quotation] if answers else [])

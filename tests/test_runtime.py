@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from embeddings import runtime
 from embeddings.runtime import (
     INPUTS,
     OnnxModel,
@@ -157,6 +158,17 @@ def test_a_processor_sums_exactly_that_says_so(
     if cpuinfo is not None:
         (tmp_path / "cpuinfo").write_text(cpuinfo)
     assert sums_exactly(tmp_path / "cpuinfo") is exactly
+
+
+def test_the_exact_kernel_is_asked_for_only_where_the_fast_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime, "sums_exactly", lambda: False)
+    asked = runtime.session_options().get_session_config_entry
+    assert asked("session.x64quantprecision") == "1"
+    monkeypatch.setattr(runtime, "sums_exactly", lambda: True)
+    with pytest.raises(RuntimeError, match="does not have"):
+        runtime.session_options().get_session_config_entry("session.x64quantprecision")
 
 
 def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,12 +125,19 @@ with Dateline(store, index, FakeEncoder(), FakeReader) as engine:
         self._shown = self._shown.partition(expected)[2]
         return True
 
-    def interrupt(self) -> None:
-        """Ctrl-C, again and again until there is a new line: Python misses one that comes while
-        readline takes a key in."""
-        self.type("\x03")
-        while not self._shows("dateline> ", 2):
+    def interrupt(self, typed: str) -> None:
+        """Type something and press Ctrl-C, until there is a new line.
+
+        What comes while readline takes in a key it keeps to itself until the next key: it is
+        pressed once the keys are shown, and again if that was too soon.
+        """
+        self.type(typed)
+        self.wait_for(typed)
+        for _ in range(10):
             self.type("\x03")
+            if self._shows("dateline> ", 2):
+                return
+        raise AssertionError(self._shown)
 
     def type(self, keys: str) -> None:
         os.write(self._terminal, keys.encode())
@@ -158,8 +165,7 @@ def test_a_session_answers_forgives_and_remembers(tmp_path: Path) -> None:
         session.type("When did the storm come?\n")
         session.wait_for("Tuesday")
         session.wait_for("dateline> ")
-        session.type("half a question")
-        session.interrupt()
+        session.interrupt("half a question")
         session.type(":sinse\n")
         session.wait_for("did you mean :since?")
         session.wait_for("dateline> ")
