@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import article
 from fastapi.testclient import TestClient
+from ingest_jobs import wait
 from postgres_server import PASSWORD, PostgresServer
 from storage_children import FULL, Expected, churn, opened, stored, text_of, write
 from test_app import assert_problem
-from test_jobs import wait
 
 import rag.index
 from api.app import create_app
