@@ -1,5 +1,6 @@
 """How a question is read, and how much: the best passages, and others where they must be."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _FAR = 0.35
 """How far a hit may lie behind the best, as a share of its score: farther ones took a fifth of the
 passages read and held no answer that the others did not."""
 _LONGEST_LABEL = 4  # words
+_IN_NUMBER = re.compile(r"\d[.,]\d")
 _SHARED = 2
 """Words of the question in one sentence from which it may be about the same thing."""
 
@@ -90,9 +92,15 @@ class Reading:
 
 
 def _may_answer(question: str, span: Span) -> bool:
-    """Whether the span is more than the question's own words, or a label between paragraphs."""
+    """Whether the span is more than the question's own words, a label between paragraphs, or a part
+    of a number."""
+    text = span.passage.article.text
     return not (
-        echoes(question, span.text) or _is_label(span) or asks_the_same(question, sentence_of(span))
+        echoes(question, span.text)
+        or (span.start >= 2 and _IN_NUMBER.match(text, span.start - 2))
+        or _IN_NUMBER.match(text, span.end - 1)
+        or _is_label(span)
+        or asks_the_same(question, sentence_of(span))
     )
 
 

@@ -142,6 +142,12 @@ class Quoting(FakeReader):
     ("text", "quotation", "answers"),
     [
         ("It rained.\n\nNine boats sank.\n\nThey left.", "Nine", True),
+        ("Some 23,000 boats sank.", "23", False),
+        ("Some 23,000 boats sank.", "000 boats", False),
+        ("Some 2.5 boats sank.", "5 boats", False),
+        ("Some 23, they said.", "23", True),
+        ("2.5 boats sank.", "2.5 boats", True),
+        ("In 2023, 14 boats sank.", "14 boats", True),
         ("It rained.\n\nNINE\n\nThey left.", "NINE", True),
         ("It rained.\n\nQUIZ TIME\n\nThey left.", "QUIZ TIME", False),
         ("It rained.\n\nQUIZ TIME", "TIME", False),
@@ -152,7 +158,7 @@ class Quoting(FakeReader):
         ("How many people live on Holm today?\n\nThey left.", "Holm", True),
     ],
 )
-def test_a_label_and_the_question_itself_are_no_answers(
+def test_a_label_the_question_itself_and_half_a_number_are_no_answers(
     text: str, quotation: str, answers: bool
 ) -> None:
     reading = Reading(Quoting(quotation), lambda word: True)
