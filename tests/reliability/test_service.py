@@ -102,6 +102,7 @@ def load(url: str, clients: int, seconds: float, pause: float) -> tuple[Seen, li
     return seen, healthy
 
 
+@pytest.mark.alone
 def test_32_clients_get_answers_and_the_server_stays_healthy(data: Path) -> None:
     with serving(data) as (client, _):
         seen, healthy = load(str(client.base_url), 32, 120 if FULL else 15, pause=1.0)
@@ -114,6 +115,7 @@ def test_32_clients_get_answers_and_the_server_stays_healthy(data: Path) -> None
     assert health <= QUICK_MS
 
 
+@pytest.mark.alone
 def test_ten_times_too_many_are_refused_at_once_and_it_recovers(data: Path) -> None:
     with serving(data) as (client, _):
         seen, _ = load(str(client.base_url), 320, 60 if FULL else 10, pause=2.0)
