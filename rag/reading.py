@@ -100,7 +100,7 @@ def _may_answer(question: str, span: Span) -> bool:
         or (span.start >= 2 and _IN_NUMBER.match(text, span.start - 2))
         or _IN_NUMBER.match(text, span.end - 1)
         or _is_label(span)
-        or asks_the_same(question, sentence_of(span))
+        or ("?" in span.passage.text and asks_the_same(question, sentence_of(span)))
     )
 
 
