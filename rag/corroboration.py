@@ -67,10 +67,10 @@ def corroborated_elsewhere(
     Nothing is looked for by a sentence that says hardly more than the answer.
     """
     best = candidate.told[0][0]
-    if count_words(sentence_of(best)) - count_words(best.text) < _TELLING:
-        return candidate, stories
     text = best.passage.article.text
     start, end = sentence_around(text, best.start, best.end)
+    if count_words(text[start:end]) - count_words(best.text) < _TELLING:
+        return candidate, stories
     query = text[max(start, best.start - _REACH) : min(end, best.end + _REACH)]
     hits, theirs = elsewhere(query)
     known = {**theirs, **stories}
